@@ -1,0 +1,137 @@
+"""`file_drop`: files that appear in a folder. A delivery is told by its content, never by name or time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from data_platform.connectors.protocol import Delivery, IsKnown, Place, Poll
+from data_platform.contracts.domains import ConnectorEntry
+from data_platform.errors import ConfigurationError, SourceUnavailable
+from data_platform.lakehouse.landing import Json
+
+_READ_BYTES = 1 << 20
+
+
+class FileDropOptions(BaseModel):
+    """Options of a `file_drop` entry.
+
+    Attributes:
+        path: glob, relative to the project's source folder unless absolute.
+        max_batch_bytes: how much one poll takes at most; a single larger file is a batch of its own.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str
+    max_batch_bytes: int = 1 << 30
+
+
+class FileDrop:
+    """Files matching a glob in a local folder."""
+
+    version = "file_drop/1"
+
+    def __init__(self, entry: ConnectorEntry, place: Place) -> None:
+        try:
+            self._options = FileDropOptions.model_validate(dict(entry.options))
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise ConfigurationError(f"{entry.path}:{entry.line}: connector {entry.name}: {wrong}") from error
+        pattern = Path(self._options.path)
+        self._folder, self._pattern = _split(pattern if pattern.is_absolute() else place.source / pattern)
+        self._digests = _DigestCache(place.spool / "file_drop" / f"{entry.name}.json")
+
+    def poll(self, position: Mapping[str, Json], is_known: IsKnown) -> Poll | None:
+        """The files that no batch accounts for yet, by name, up to `max_batch_bytes`."""
+        try:
+            fresh = self._fresh(is_known)
+        except OSError as error:
+            raise SourceUnavailable(f"{self._folder}: {error.strerror}; poll again when the folder can be read") from error
+        if not fresh:
+            return None
+        seen = position.get("deliveries", 0)
+        assert isinstance(seen, int)
+        return Poll(deliveries=tuple(fresh), position_to={"deliveries": seen + len(fresh)})
+
+    def acknowledge(self, position: Mapping[str, Json]) -> None:
+        """Keeps the digests of files that were read, so that they are not read again."""
+        self._digests.save()
+
+    def _fresh(self, is_known: IsKnown) -> list[Delivery]:
+        fresh: list[Delivery] = []
+        size = 0
+        for path in sorted(self._files()):
+            name = path.relative_to(self._folder).as_posix()
+            facts = path.stat()
+            if fresh and size + facts.st_size > self._options.max_batch_bytes:
+                break
+            digest = self._digests.of(path, facts)
+            if not is_known(name, digest):
+                fresh.append(Delivery(name=name, path=path, sha256=digest, size_bytes=facts.st_size))
+                size += facts.st_size
+        self._digests.save()
+        return fresh
+
+    def _files(self) -> Iterator[Path]:
+        if self._folder.is_dir():
+            yield from (path for path in self._folder.glob(self._pattern) if path.is_file())
+
+
+class _DigestCache:
+    """Digests of files whose path, size, inode and times were seen before. Saves reading; decides nothing."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._entries: dict[str, list[str]] | None = None
+        self._is_changed = False
+
+    def of(self, path: Path, facts: os.stat_result) -> str:
+        """The file's sha256, read only if the file may have changed."""
+        entries = self._load()
+        identity = f"{facts.st_size}/{facts.st_ino}/{facts.st_mtime_ns}/{facts.st_ctime_ns}"
+        known = entries.get(str(path))
+        if known is not None and known[0] == identity:
+            return known[1]
+        digest = _digest(path)
+        entries[str(path)] = [identity, digest]
+        self._is_changed = True
+        return digest
+
+    def save(self) -> None:
+        """Writes the cache in one step."""
+        if not self._is_changed:
+            return
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        aside = self._file.with_suffix(f".{os.getpid()}")
+        aside.write_text(json.dumps(self._entries))
+        aside.replace(self._file)
+        self._is_changed = False
+
+    def _load(self) -> dict[str, list[str]]:
+        if self._entries is None:
+            try:
+                self._entries = dict(json.loads(self._file.read_text()))
+            except (OSError, ValueError):
+                self._entries = {}
+        return self._entries
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as source:
+        while block := source.read(_READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _split(pattern: Path) -> tuple[Path, str]:
+    """The folder before the first wildcard, and the rest as a glob."""
+    parts = pattern.parts
+    wild = next((i for i, part in enumerate(parts) if any(c in part for c in "*?[")), len(parts) - 1)
+    return Path(*parts[:wild]), str(Path(*parts[wild:]))

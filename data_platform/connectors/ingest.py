@@ -1,0 +1,154 @@
+"""The loop: poll, land, manifest, commit, acknowledge. Before it polls, it finishes every manifest that a crash left.
+
+Whoever loses the put of a manifest discards its poll and starts again from the winner's end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path, PurePosixPath
+
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from data_platform.clock import Clock
+from data_platform.connectors.protocol import Connector, IsKnown, Place, Poll, open_connector
+from data_platform.contracts.days import DayRange
+from data_platform.contracts.domains import ConnectorEntry, Project
+from data_platform.contracts.model import Contract, DatasetName, Delivery as DeliveryKind
+from data_platform.contracts.odcs import read_contract_text
+from data_platform.errors import CommitConflict, FaultyProject
+from data_platform.lakehouse.landing import Json, LandedObject, LandingLog, Manifest, SkippedDelivery
+from data_platform.lakehouse.object_store import ObjectStore
+from data_platform.metastore.engine import Metastore
+from data_platform.publication.batches import BatchCommitter
+from data_platform.publication.candidate import Run
+from data_platform.publication.lease import Leases
+from data_platform.publication.receipt import BatchCount
+from data_platform.publication.recovery import Recovery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingester:
+    """Runs connectors of a project."""
+
+    project: Project
+    store: ObjectStore
+    committer: BatchCommitter
+    leases: Leases
+    metastore: Metastore
+    recovery: Recovery
+    place: Place
+    clock: Clock
+
+    def ingest(self, entry: ConnectorEntry, run: Run) -> tuple[BatchCount, ...]:
+        """Ingests everything that a connector has to offer.
+
+        Raises:
+            SourceUnavailable: the source did not answer; what was committed before stays.
+        """
+        contract = self.project.dataset(entry.dataset).contract
+        connector = open_connector(entry, self.place)
+        with self.leases.hold(f"ingest/{entry.dataset}"):
+            batches = self.finish(entry.dataset, entry.name, run)
+            while (batch := self._next(connector, entry, contract, run)) is not None:
+                batches += (batch,)
+        return batches
+
+    def finish(self, dataset: DatasetName, source: str, run: Run) -> tuple[BatchCount, ...]:
+        """Commits every manifest of a source that raw does not hold yet."""
+        landing = self._landing(dataset)
+        first = (self.committer.committed(self.project.dataset(dataset).contract, source)) + 1
+        finished = [self._commit(dataset, landing, manifest, run) for manifest in landing.manifests(source, first)]
+        return tuple(batch for batch in finished if batch is not None)
+
+    def _next(self, connector: Connector, entry: ConnectorEntry, contract: Contract, run: Run) -> BatchCount | None:
+        landing = self._landing(entry.dataset)
+        last = landing.last_number(entry.name)
+        position: Mapping[str, Json] = landing.read(entry.name, last).position_to if last else {}
+        poll = connector.poll(position, self._is_known(entry))
+        if poll is None:
+            return None
+        manifest = self._manifest(entry, contract, connector.version, landing, (last + 1, position, poll))
+        if not landing.append(manifest):
+            return self._next(connector, entry, contract, run)
+        batch = self._commit(entry.dataset, landing, manifest, run)
+        connector.acknowledge(manifest.position_to)
+        return batch
+
+    @retry(retry=retry_if_exception_type(CommitConflict), wait=wait_random_exponential(multiplier=0.05, max=2),
+           stop=stop_after_attempt(8), reraise=True)
+    def _commit(self, dataset: DatasetName, landing: LandingLog, manifest: Manifest, run: Run) -> BatchCount | None:
+        batch = self.committer.commit(self._contract_of(dataset, landing, manifest), landing, manifest, run)
+        kind = self.project.dataset(dataset).contract.delivery
+        self.recovery.remember(manifest, is_snapshot=kind is DeliveryKind.SNAPSHOT)
+        return batch
+
+    def _manifest(
+        self, entry: ConnectorEntry, contract: Contract, version: str, landing: LandingLog,
+        step: tuple[int, Mapping[str, Json], Poll],
+    ) -> Manifest:
+        n, position, poll = step
+        objects: list[LandedObject] = []
+        skipped: list[SkippedDelivery] = []
+        arrived: dict[tuple[str, str], str] = {}
+        for delivery in poll.deliveries:
+            day = delivery_date(contract, delivery.name)
+            identity = (delivery.sha256, _identity_date(contract, day))
+            first = arrived.get(identity) or self._first_batch(entry, identity)
+            if first is not None:
+                skipped.append(SkippedDelivery(name=delivery.name, sha256=delivery.sha256, first_batch=first, delivery_date=day))
+                continue
+            arrived[identity] = f"{entry.name}/{n}"
+            objects.append(landing.land(delivery.path, delivery.name, delivery_date=day))
+        dataset = str(entry.dataset)
+        return Manifest(
+            dataset=dataset, source=entry.name, n=n, objects=tuple(objects), skipped=tuple(skipped),
+            position_from=position, position_to=poll.position_to, received_at=self.clock.now(),
+            connector_version=version, contract_version=contract.version,
+            contract_sha256=landing.keep_contract(Path(contract.path).read_bytes()),
+            watermark_before=self.metastore.event_dates.watermark(dataset, source=entry.name),
+            published_event_dates=self._published(dataset))
+
+    def _published(self, dataset: str) -> tuple[tuple[date, date], ...]:
+        days = [date.fromisoformat(day) for day in self.metastore.partitions.published_from(dataset)]
+        return tuple((block.start, block.last) for block in DayRange.blocks(days))
+
+    def _is_known(self, entry: ConnectorEntry) -> IsKnown:
+        known = self.metastore.batches.known_files(str(entry.dataset), source=entry.name)
+        return lambda name, sha256: (name, sha256) in known
+
+    def _first_batch(self, entry: ConnectorEntry, identity: tuple[str, str]) -> str | None:
+        sha256, day = identity
+        found = self.metastore.deliveries.find(str(entry.dataset), source=entry.name, sha256=sha256, delivery_date=day)
+        return found.batch_id if found else None
+
+    def _contract_of(self, dataset: DatasetName, landing: LandingLog, manifest: Manifest) -> Contract:
+        """The contract in force when the batch was landed, so that finishing it later reads it the same way."""
+        current = self.project.dataset(dataset).contract
+        if current.sha256 == manifest.contract_sha256:
+            return current
+        kept = read_contract_text(landing.contract(manifest.contract_sha256), Path(current.path))
+        if kept.contract is None:
+            raise FaultyProject(kept.faults)
+        return kept.contract
+
+    def _landing(self, dataset: DatasetName) -> LandingLog:
+        return LandingLog(self.store, dataset.domain, dataset.name)
+
+
+def delivery_date(contract: Contract, name: str) -> date | None:
+    """The delivery date that a file's name carries; None where there is none."""
+    if contract.delivery_date_pattern is None:
+        return None
+    found = re.search(contract.delivery_date_pattern, PurePosixPath(name).name)
+    try:
+        return date.fromisoformat(found.group("date")) if found else None
+    except ValueError:
+        return None
+
+
+def _identity_date(contract: Contract, day: date | None) -> str:
+    return day.isoformat() if contract.delivery is DeliveryKind.SNAPSHOT and day is not None else ""

@@ -1,0 +1,129 @@
+"""The ledger of landed batches: one line per batch, one per file. What was delivered before is in `deliveries`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from data_platform.metastore.database import Database, Transaction
+from data_platform.metastore.repository import Repeat, Repository
+from data_platform.metastore.tables import BATCHES, FILES, FileOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchEntry:
+    """What one batch brought: `source = raw + rejected` must hold.
+
+    Attributes:
+        batch_id: `<source>/<number>`.
+        raw_version, rejected_version: the table versions that hold the batch.
+        run_id: None where recovery could not tell.
+    """
+
+    dataset: str
+    source: str
+    number: int
+    batch_id: str
+    manifest_sha256: str
+    received_at: datetime
+    contract_version: str
+    source_rows: int
+    raw_rows: int
+    rejected_rows: int
+    raw_version: int
+    rejected_version: int
+    run_id: str | None = None
+    recorded_at: datetime
+
+    @property
+    def residual(self) -> int:
+        """Rows that are unaccounted for; anything but 0 breaks conservation."""
+        return self.source_rows - self.raw_rows - self.rejected_rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEntry:
+    """What became of one file of a batch.
+
+    Attributes:
+        source_rows: None for a file that could not be read at all.
+        first_batch: for a skipped file, the batch that landed the same delivery first.
+    """
+
+    dataset: str
+    batch_id: str
+    position: int
+    name: str
+    sha256: str
+    outcome: FileOutcome
+    reason: str = ""
+    source_rows: int | None
+    raw_rows: int = 0
+    rejected_rows: int = 0
+    first_batch: str | None = None
+
+
+class Batches(Repository[BatchEntry]):
+    """Ledger lines of batches and their files."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, BATCHES, BatchEntry)
+        self._files = Repository(database, FILES, FileEntry)
+
+    def record(self, batch: BatchEntry, *, files: Iterable[FileEntry] = (), tx: Transaction | None = None) -> None:
+        """Writes one batch with all its files; a repeat replaces both."""
+        with self._database.writing(tx) as connection:
+            inner = Transaction(connection)
+            self._upsert([batch], repeat=Repeat(keep=("recorded_at",), fill=("run_id",)), tx=inner)
+            of_batch = (FILES.c.dataset == batch.dataset, FILES.c.batch_id == batch.batch_id)
+            self._files._delete(*of_batch, tx=inner)
+            self._files._upsert(files, repeat=Repeat(), tx=inner)
+
+    def get(self, dataset: str, *, batch_id: str, tx: Transaction | None = None) -> BatchEntry | None:
+        """One batch's line."""
+        return self._first(
+            sa.select(BATCHES).where(BATCHES.c.dataset == dataset, BATCHES.c.batch_id == batch_id), tx=tx
+        )
+
+    def of(
+        self, dataset: str, *, source: str | None = None, limit: int | None = None, tx: Transaction | None = None
+    ) -> tuple[BatchEntry, ...]:
+        """A dataset's batches, newest first."""
+        statement = sa.select(BATCHES).where(BATCHES.c.dataset == dataset)
+        if source is not None:
+            statement = statement.where(BATCHES.c.source == source)
+        newest_first = (BATCHES.c.received_at.desc(), BATCHES.c.source, BATCHES.c.number.desc())
+        return self._select(statement.order_by(*newest_first).limit(limit), tx=tx)
+
+    def after(self, dataset: str, *, raw_version: int, tx: Transaction | None = None) -> tuple[BatchEntry, ...]:
+        """The batches that raw versions above `raw_version` brought, oldest first."""
+        newer = (BATCHES.c.dataset == dataset, BATCHES.c.raw_version > raw_version)
+        return self._select(sa.select(BATCHES).where(*newer).order_by(BATCHES.c.raw_version, BATCHES.c.number), tx=tx)
+
+    def files(self, dataset: str, *, batch_id: str, tx: Transaction | None = None) -> tuple[FileEntry, ...]:
+        """A batch's files in the order of its manifest."""
+        of_batch = (FILES.c.dataset == dataset, FILES.c.batch_id == batch_id)
+        return self._files._select(sa.select(FILES).where(*of_batch).order_by(FILES.c.position), tx=tx)
+
+    def known_files(self, dataset: str, *, source: str, tx: Transaction | None = None) -> frozenset[tuple[str, str]]:
+        """(name, sha256) of every file that a batch of the source accounts for."""
+        of_source = (FILES.c.dataset == dataset, FILES.c.batch_id.startswith(f"{source}/", autoescape=True))
+        with self._database.reading(tx) as connection:
+            found = connection.execute(sa.select(FILES.c.name, FILES.c.sha256).where(*of_source))
+            return frozenset((name, sha256) for name, sha256 in found)
+
+    def last_number(self, dataset: str, *, source: str, tx: Transaction | None = None) -> int | None:
+        """The number of the source's last recorded batch; None before the first."""
+        of_source = (BATCHES.c.dataset == dataset, BATCHES.c.source == source)
+        with self._database.reading(tx) as connection:
+            return connection.execute(sa.select(sa.func.max(BATCHES.c.number)).where(*of_source)).scalar()
+
+    def unbalanced(self, dataset: str | None = None, *, tx: Transaction | None = None) -> tuple[BatchEntry, ...]:
+        """Batches whose rows do not add up."""
+        statement = sa.select(BATCHES).where(BATCHES.c.source_rows != BATCHES.c.raw_rows + BATCHES.c.rejected_rows)
+        if dataset is not None:
+            statement = statement.where(BATCHES.c.dataset == dataset)
+        return self._select(statement.order_by(BATCHES.c.dataset, BATCHES.c.source, BATCHES.c.number), tx=tx)

@@ -1,0 +1,155 @@
+"""One connection pool and its transactions, on SQLite or PostgreSQL. What is stored is in `tables`.
+
+SQLite runs in WAL mode, waits 30 seconds for another writer, checks foreign keys and flushes every commit.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError, ProgrammingError
+
+from data_platform.errors import ConfigurationError, PlatformError, RetryableError
+
+BUSY_TIMEOUT_SECONDS = 30
+_READ_ONLY = "metastore_read_only"
+_MAY_PASS = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+_UNDEFINED_TABLE = "42P01"  # PostgreSQL's SQLSTATE
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """An open write transaction; it commits when its `with` block ends without an error."""
+
+    connection: Connection
+
+
+class Database:
+    """Hands out transactions. Nothing is opened before the first one."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+        self._reader = self._engine.execution_options(**{_READ_ONLY: True})
+
+    @property
+    def sqlite_file(self) -> str | None:
+        """The path of an SQLite database; None in memory and on PostgreSQL."""
+        return self._engine.url.database if self._engine.dialect.name == "sqlite" else None
+
+    def writing(self, tx: Transaction | None = None) -> AbstractContextManager[Connection]:
+        """The connection of `tx`, or of a write transaction of its own.
+
+        Raises:
+            RetryableError: the database did not answer, or another writer held it for too long.
+        """
+        return nullcontext(tx.connection) if tx else self._begin(self._engine)
+
+    def reading(self, tx: Transaction | None = None) -> AbstractContextManager[Connection]:
+        """The connection of `tx`, which sees what it wrote, or of a read transaction of its own."""
+        return nullcontext(tx.connection) if tx else self._begin(self._reader)
+
+    def close(self) -> None:
+        """Closes idle connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _begin(self, engine: Engine) -> Iterator[Connection]:
+        try:
+            with engine.begin() as connection:
+                yield connection
+        except (OperationalError, ProgrammingError) as error:
+            translated = self._translated(error)
+            if translated is None:
+                raise
+            raise translated from error
+
+    def _translated(self, error: OperationalError | ProgrammingError) -> PlatformError | None:
+        place = self._engine.url.render_as_string(hide_password=True)
+        code = getattr(error.orig, "sqlstate", None)
+        if code == _UNDEFINED_TABLE or "no such table" in str(error.orig):
+            return ConfigurationError(f"the metastore {place} has no schema ({error.orig}); migrate it first")
+        if isinstance(error, OperationalError) and _may_pass(error.orig):
+            return RetryableError(f"the metastore {place} did not answer ({error.orig}); run again")
+        return None
+
+
+def _may_pass(error: BaseException | None) -> bool:
+    # SQLite's driver calls a wrong statement operational too; PostgreSQL's does not
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is None or (code & 0xFF) in _MAY_PASS
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError(
+            "the metastore's address cannot be read; write sqlite:///<file> or postgresql://…"
+        ) from error
+    backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        address = parsed.set(drivername="postgresql+psycopg")
+        engine = sa.create_engine(address, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+    elif backend == "sqlite":
+        engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+        sa.event.listen(engine, "connect", _set_up_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    else:
+        raise ConfigurationError(f"the metastore cannot live in {backend!r}; write sqlite:///<file> or postgresql://…")
+    sa.event.listen(engine, "connect", _remember_process)
+    sa.event.listen(engine, "checkout", _refuse_forked)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions behind our back
+    _enter_wal(connection)
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _enter_wal(connection: Any) -> None:
+    # SQLite does not wait for its busy timeout when several processes change the mode of a new file at once
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # a write transaction that began by reading could not wait for another writer: its snapshot would be too old
+    read_only = connection.get_execution_options().get(_READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _remember_process(_connection: object, record: Any) -> None:
+    record.info["process"] = os.getpid()
+
+
+def _refuse_forked(_connection: object, record: Any, proxy: Any) -> None:
+    # a connection that came through a fork is still the parent's
+    if record.info["process"] != os.getpid():
+        record.dbapi_connection = proxy.dbapi_connection = None
+        raise DisconnectionError("this connection belongs to the parent process")

@@ -1,0 +1,78 @@
+"""The metastore as one object: its schema, its transactions and a repository for each kind of entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+
+from data_platform.metastore.batches import Batches
+from data_platform.metastore.checks import Checks
+from data_platform.metastore.commits import Commits
+from data_platform.metastore.database import Database, Transaction
+from data_platform.metastore.deliveries import Deliveries
+from data_platform.metastore.event_dates import EventDates
+from data_platform.metastore.operator_log import OperatorLog
+from data_platform.metastore.outbox import Outbox
+from data_platform.metastore.partitions import Partitions
+from data_platform.metastore.runs import Runs
+from data_platform.metastore.schema import migrate
+
+
+class Metastore:
+    """The control-plane database. Opens nothing until it is asked something."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.batches = Batches(database)
+        self.partitions = Partitions(database)
+        self.commits = Commits(database)
+        self.runs = Runs(database)
+        self.checks = Checks(database)
+        self.deliveries = Deliveries(database)
+        self.event_dates = EventDates(database)
+        self.outbox = Outbox(database)
+        self.operator_log = OperatorLog(database)
+
+    def migrate(self) -> bool:
+        """Brings the schema to the newest revision; cheap where it is there. True if it changed something."""
+        return migrate(self._database)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One write transaction, to be passed as `tx` to everything inside: all of it is kept or nothing.
+
+        Raises:
+            RetryableError: the database did not answer, or another writer held it for too long.
+        """
+        with self._database.writing() as connection:
+            yield Transaction(connection)
+
+    def prune(self, before: datetime) -> Mapping[str, int]:
+        """Forgets history older than `before` in one transaction; gives the rows deleted by repository.
+
+        What later runs need stays: batches, deliveries, event dates, unsent events and the newest line of each kind.
+        """
+        prunable: Mapping[str, Partitions | Commits | Runs | Checks | Outbox | OperatorLog] = {
+            "partitions": self.partitions,
+            "commits": self.commits,
+            "runs": self.runs,
+            "checks": self.checks,
+            "outbox": self.outbox,
+            "operator_log": self.operator_log,
+        }
+        with self.transaction() as tx:
+            return {name: repository.prune(before, tx=tx) for name, repository in prunable.items()}
+
+    def close(self) -> None:
+        """Closes idle connections."""
+        self._database.close()
+
+
+def open_metastore(url: str) -> Metastore:
+    """The metastore at `sqlite:///<file>` or `postgresql://…`; call `migrate` before the first use.
+
+    Raises:
+        ConfigurationError: the address is of another kind of database.
+    """
+    return Metastore(Database(url))

@@ -1,0 +1,1 @@
+"""Alembic's script folder; run by `schema`, never by hand."""

@@ -1,0 +1,85 @@
+"""What ran: each run's dataset, input versions, range, outcome and time. Its partitions are in `partitions`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from data_platform.metastore.database import Database, Transaction
+from data_platform.metastore.repository import Repeat, Repository
+from data_platform.metastore.tables import RUNS, RunState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEntry:
+    """One run over one dataset.
+
+    Attributes:
+        inputs: version of each input table that was read.
+        range_from, range_to: partitions, both included; None for the whole table.
+        output_version: None until something was published.
+        error: class and message, without data values.
+    """
+
+    run_id: str
+    dataset: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    state: RunState
+    inputs: Mapping[str, int] = field(default_factory=dict)
+    contract_version: str = ""
+    code_version: str = ""
+    range_from: str | None = None
+    range_to: str | None = None
+    output_version: int | None = None
+    error: str = ""
+    seconds: float | None = None
+
+
+class Runs(Repository[RunEntry]):
+    """Runs by id and dataset."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, RUNS, RunEntry)
+
+    def record(self, entries: Iterable[RunEntry], *, tx: Transaction | None = None) -> None:
+        """Writes runs; a repeat replaces the whole line, so a retry leaves nothing of the attempt before."""
+        self._upsert(entries, repeat=Repeat(), tx=tx)
+
+    def get(self, run_id: str, *, dataset: str, tx: Transaction | None = None) -> RunEntry | None:
+        """One run over one dataset."""
+        return self._first(sa.select(RUNS).where(RUNS.c.run_id == run_id, RUNS.c.dataset == dataset), tx=tx)
+
+    def of_run(self, run_id: str, *, tx: Transaction | None = None) -> tuple[RunEntry, ...]:
+        """Everything that one run did, in the order in which it began."""
+        statement = sa.select(RUNS).where(RUNS.c.run_id == run_id)
+        return self._select(statement.order_by(RUNS.c.started_at, RUNS.c.dataset), tx=tx)
+
+    def latest(self, dataset: str, *, state: RunState | None = None, tx: Transaction | None = None) -> RunEntry | None:
+        """The run over a dataset that began last."""
+        return next(iter(self.recent(dataset=dataset, state=state, limit=1, tx=tx)), None)
+
+    def recent(
+        self,
+        *,
+        dataset: str | None = None,
+        state: RunState | None = None,
+        limit: int = 50,
+        tx: Transaction | None = None,
+    ) -> tuple[RunEntry, ...]:
+        """Runs, the last begun first."""
+        statement = sa.select(RUNS)
+        if dataset is not None:
+            statement = statement.where(RUNS.c.dataset == dataset)
+        if state is not None:
+            statement = statement.where(RUNS.c.state == state)
+        return self._select(statement.order_by(RUNS.c.started_at.desc(), RUNS.c.run_id).limit(limit), tx=tx)
+
+    def prune(self, before: datetime, *, tx: Transaction | None = None) -> int:
+        """Forgets runs that ended before `before`; each dataset's last begun run stays."""
+        other = RUNS.alias()
+        newest = sa.select(sa.func.max(other.c.started_at)).where(other.c.dataset == RUNS.c.dataset).scalar_subquery()
+        return self._delete(RUNS.c.ended_at < before, RUNS.c.started_at < newest, tx=tx)

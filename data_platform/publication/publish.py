@@ -1,0 +1,125 @@
+"""Write, audit, publish: the one way in which a computed result becomes visible.
+
+The main table's commit is the only commit point. The side table (held) is committed just before it and named in it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from duckdb import DuckDBPyConnection
+
+from data_platform.clock import Clock
+from data_platform.errors import ConservationBroken, PublishBlocked
+from data_platform.lakehouse.staging import discard
+from data_platform.lakehouse.table_ref import TableRef
+from data_platform.publication.audit import audit
+from data_platform.publication.candidate import Candidate, Change, Published
+from data_platform.publication.receipt import CheckCount, Receipt
+from data_platform.publication.recording import Recorder
+from data_platform.quality.verdicts import RuleResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publisher:
+    """Audits candidates and commits those that pass."""
+
+    recorder: Recorder
+    clock: Clock
+
+    def publish(self, con: DuckDBPyConnection, candidate: Candidate) -> Published:
+        """Publishes the candidate, or deletes what was staged and raises.
+
+        Raises:
+            PublishBlocked: a blocking rule failed or could not be judged; the last good version keeps serving.
+            ConservationBroken: the ledger does not close, or SQL fates and Pandera disagree.
+            CommitConflict: another writer committed first; compute again from a fresh snapshot.
+        """
+        try:
+            checks = audit(con, candidate)
+            self._refuse(candidate, checks)
+            return self._commit(candidate, checks)
+        except BaseException:
+            for change in (candidate.main, candidate.side):
+                if change is not None:
+                    discard(change.table, change.adds)
+            raise
+
+    def _refuse(self, candidate: Candidate, checks: Sequence[RuleResult]) -> None:
+        name = candidate.contract.name
+        disagreeing = [check.rule for check in checks if check.is_disagreement]
+        if disagreeing:
+            self.recorder.blocked(candidate, checks)
+            raise ConservationBroken(f"{name}: SQL let rows through that Pandera refuses ({', '.join(disagreeing)}); "
+                                     "nothing was published: please report this with the contract")
+        open_ledgers = [count for count in candidate.partitions if count.residual]
+        if open_ledgers:
+            self.recorder.blocked(candidate, checks)
+            first = open_ledgers[0]
+            raise ConservationBroken(f"{name}: the ledger of {first.partition} does not close: {first.source} raw rows, "
+                                     f"fates {dict(first.fates)}; nothing was published")
+        blocking = [check for check in checks if check.is_blocking]
+        if blocking:
+            self.recorder.blocked(candidate, checks)
+            raise PublishBlocked(_blocked_message(candidate, blocking))
+
+    def _commit(self, candidate: Candidate, checks: Sequence[RuleResult]) -> Published:
+        main, side = candidate.main, candidate.side
+        side_version = -1
+        transactions: dict[str, int] = {}
+        if side is not None:
+            side_version = self._commit_side(side, candidate.run.id)
+            transactions[side_transaction(side.base.ref)] = side_version
+        receipt = self._receipt(candidate, checks, side_version)
+        commit = main.table.commit(main.base, adds=main.adds, removes=main.removes, transactions=transactions,
+                                   metadata=receipt.metadata())
+        self.recorder.record(commit, receipt, checks)
+        kept = main.kept
+        return Published(
+            commit=commit, rows=receipt.rows, checks=tuple(checks), partitions=candidate.partitions,
+            size_bytes=sum(f.size_bytes for f in kept) + sum(f.size_bytes for f in main.adds),
+            inputs=candidate.inputs, side_version=side_version,
+        )
+
+    def _commit_side(self, side: Change, run_id: str) -> int:
+        if not side.adds and not side.removes:
+            return side.base.version
+        commit = side.table.commit(side.base, adds=side.adds, removes=side.removes)
+        self.recorder.acknowledge(commit, run_id=run_id)
+        return commit.version
+
+    def _receipt(self, candidate: Candidate, checks: Sequence[RuleResult], side_version: int) -> Receipt:
+        return Receipt(
+            dataset=str(candidate.contract.name), run_id=candidate.run.id,
+            materialization=candidate.contract.materialization.value,
+            started_at=candidate.run.started_at, finished_at=self.clock.now(),
+            contract_version=candidate.contract.version, contract_sha256=candidate.contract.sha256,
+            code_version=candidate.run.code_version, fingerprint=candidate.fingerprint,
+            rows=candidate.main.staged_rows + sum(f.rows for f in candidate.main.kept),
+            inputs=candidate.inputs, decisions_version=candidate.decisions_version,
+            range_from=candidate.days.start if candidate.days else None,
+            range_to=candidate.days.end if candidate.days else None,
+            side_version=side_version, partitions=candidate.partitions,
+            checks=tuple(CheckCount.of(check) for check in checks),
+        )
+
+
+def side_transaction(side: TableRef) -> str:
+    """The transaction id under which a main table names its side table's version."""
+    return f"side/{side.path}"
+
+
+def new_file_name() -> str:
+    """An unguessable file name stem, so that staged files cannot be found before they are committed."""
+    return uuid.uuid4().hex
+
+
+def _blocked_message(candidate: Candidate, blocking: Sequence[RuleResult]) -> str:
+    name = candidate.contract.name
+    findings = "\n".join(f"  {c.rule} ({c.reason}): {c.verdict}, {c.failing_rows} of {c.rows_examined} rows. {c.detail}"
+                         for c in blocking)
+    where = f" for {candidate.days}" if candidate.days else ""
+    return (f"{name}{where}: {len(blocking)} blocking checks did not pass, nothing was published and the last good version "
+            f"keeps serving:\n{findings}\n  next: `data-platform quarantine list {name}`, mend the source or the contract, run again")

@@ -1,0 +1,75 @@
+"""The shape of a table against its contract: created when missing, widened by a minor version, refused otherwise."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from data_platform.errors import ConfigurationError
+from data_platform.lakehouse.snapshots import Snapshot
+from data_platform.lakehouse.tables import Table
+
+REJECTED_TABLE = pa.schema(
+    [
+        pa.field("_batch_id", pa.string()),
+        pa.field("_record_no", pa.int64()),
+        pa.field("_ingested_at", pa.timestamp("us", tz="UTC")),
+        pa.field("source_name", pa.string()),
+        pa.field("source_sha256", pa.string()),
+        pa.field("byte_offset", pa.int64()),
+        pa.field("reason", pa.string()),
+        pa.field("column_name", pa.string()),
+        pa.field("detail", pa.string()),
+        pa.field("raw_text", pa.string()),
+        pa.field("contract_version", pa.string()),
+    ]
+)
+HELD_TABLE = pa.schema(
+    [
+        pa.field("event_date", pa.date32()),
+        pa.field("fate", pa.string()),
+        pa.field("reason", pa.string()),
+        pa.field("rule", pa.string()),
+        pa.field("rules", pa.string()),
+        pa.field("batch_id", pa.string()),
+        pa.field("record_no", pa.int64()),
+        pa.field("record", pa.string()),
+        pa.field("contract_version", pa.string()),
+    ]
+)
+DECISIONS_TABLE = pa.schema(
+    [
+        pa.field("batch_id", pa.string()),
+        pa.field("record_no", pa.int64()),
+        pa.field("event_date", pa.date32()),
+        pa.field("decision", pa.string()),
+        pa.field("decided_by", pa.string()),
+        pa.field("decided_at", pa.timestamp("us", tz="UTC")),
+        pa.field("note", pa.string()),
+    ]
+)
+
+
+def ensure_shape(table: Table, schema: pa.Schema, base: Snapshot) -> Snapshot:
+    """The table's head in the shape of `schema`: created, or given the columns that a minor version added.
+
+    Raises:
+        ConfigurationError: a column has another type, or the table has columns that the contract lacks.
+    """
+    if base.version < 0:
+        return table.create(schema)
+    present = {field.name: field.type for field in base.schema}
+    for field in schema:
+        if field.name in present and present[field.name] != field.type:
+            raise ConfigurationError(
+                f"{base.ref}: column {field.name!r} is {present[field.name]} in the table and {field.type} in the contract; "
+                f"a changed type is a major version: write the new contract as {base.ref.name}_v2"
+            )
+    gone = present.keys() - set(schema.names)
+    if gone:
+        raise ConfigurationError(f"{base.ref}: the contract no longer has {', '.join(sorted(gone))}; "
+                                 f"removing a column is a major version: write the new contract as {base.ref.name}_v2")
+    added = [field.with_nullable(True) for field in schema if field.name not in present]
+    if added:
+        table.add_columns(base, added)
+        return table.snapshot()
+    return base

