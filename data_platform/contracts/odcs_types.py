@@ -24,7 +24,8 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
 _TYPE_OPTIONS = ("format", "timezone", "defaultTimezone", "required")
 _INNER_KEYS = (
     "id", "name", "logicalType", "logicalTypeOptions", "physicalType", "physicalName", "required", "properties",
-    "items", "description", "businessName", "tags", "classification", "examples", "synonyms", "authoritativeDefinitions",
+    "items", "description", "businessName", "tags", "classification", "examples", "synonyms",
+    "authoritativeDefinitions",
 )  # fmt: skip
 _DECIMAL = re.compile(r"(?:decimal|numeric)\((\d{1,2}), ?(\d{1,2})\)", re.IGNORECASE)
 MAX_NESTING = 16

@@ -18,8 +18,8 @@ from data_platform.formats.csv_text import TextReader, TextRecords
 from data_platform.formats.lexical import Fault
 from data_platform.formats.reading import keeps_extra, record_schema
 from data_platform.formats.rejected import RAW_TEXT_LIMIT_BYTES, RejectedRecord
-from data_platform.formats.text_casts import cast_text
 from data_platform.formats.scalars import int64_array, null_scalar, text_scalar
+from data_platform.formats.text_casts import cast_text
 from data_platform.formats.typed import TypedRecords
 
 _NEEDS_ESCAPE = r'["\\\x00-\x1f]'

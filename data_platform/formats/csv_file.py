@@ -7,6 +7,7 @@ from functools import partial
 from itertools import chain
 
 from data_platform.contracts.model import Contract, FileFormat
+from data_platform.errors import ConfigurationError
 from data_platform.formats.compression import is_utf8, read_blocks
 from data_platform.formats.counting import CsvCounter
 from data_platform.formats.csv_columns import StretchReader
@@ -26,7 +27,8 @@ class CsvReader:
     """Reads the CSV files of one contract."""
 
     def __init__(self, contract: Contract) -> None:
-        assert contract.format is not None
+        if contract.format is None:
+            raise ConfigurationError(f"{contract.name}: platform.format is missing in {contract.path}; add it")
         self._contract = contract
         self._format: FileFormat = contract.format
         self._dialect: Dialect = dialect_of(contract, contract.format)

@@ -27,16 +27,15 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: `end` is the offset behind its line end. `fields` holds the content, or the fault why there is none."""
+    """One record: `end` is the offset behind its line end, `fields` the content or the fault why there is none."""
 
     end: int
     fields: tuple[Field, ...] | Fault
 
     @property
     def contents(self) -> tuple[Field, ...]:
-        """The fields of a record that was read."""
-        assert not isinstance(self.fields, Fault)
-        return self.fields
+        """The fields; none of a faulty record."""
+        return () if isinstance(self.fields, Fault) else self.fields
 
 
 @dataclass(slots=True)
@@ -139,8 +138,8 @@ class RecordParser:
 
     def _give_up(self, data: bytes, scan: _Scan, *, is_last: bool) -> _Scan | None:
         """Ends a faulty record: at the next line end, or with the data if a quote is open."""
-        assert scan.fault is not None
-        line_end = -1 if scan.fault.reason is Reason.UNTERMINATED_QUOTE else data.find(b"\n", scan.end)
+        is_open = scan.fault is not None and scan.fault.reason is Reason.UNTERMINATED_QUOTE
+        line_end = -1 if is_open else data.find(b"\n", scan.end)
         if line_end < 0 and not is_last:
             return None
         scan.end = len(data) if line_end < 0 else line_end + 1

@@ -88,9 +88,10 @@ def suspicious_lines(
     Counted from the start of its line, every quote at an even place must open a field or double the quote before it,
     every one at an odd place must close a field or be doubled by the next; and they must come in pairs.
     """
-    assert dialect.quote is not None
     delimiter = dialect.delimiter[0]
-    quotes = np.flatnonzero(codes[: int(line_ends[-1]) + 1] == dialect.quote[0]) if len(line_ends) else line_ends
+    if dialect.quote is None or not len(line_ends):
+        return np.zeros(0, np.int64)
+    quotes = np.flatnonzero(codes[: int(line_ends[-1]) + 1] == dialect.quote[0])
     if not len(quotes):
         return quotes
     line_of = np.searchsorted(line_ends, quotes)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from data_platform.errors import ConservationBroken
 from data_platform.formats.csv_dialect import LF, Dialect
 from data_platform.formats.csv_lines import Lines, examine_lines, is_proven_whole
 from data_platform.formats.csv_records import Field, RecordParser
@@ -144,7 +145,10 @@ class TextReader:
         for line in np.flatnonzero(doubtful).tolist():
             start = int(lines.starts[line])
             record = self._parser.parse(stretch.data, start, is_last=False)
-            assert record is not None and record.end == lines.ends[line], "a doubtful line is one complete record"
+            if record is None or record.end != lines.ends[line]:
+                raise ConservationBroken(
+                    f"the line at {stretch.offset + start} is one record by quotes and not by parsing"
+                )
             found.append(Apart(start, record))
         return found
 

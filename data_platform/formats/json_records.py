@@ -21,8 +21,9 @@ _STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _EXPONENT_LIMIT = 1_000
+_DEPTH_LIMIT = 500  # the standard parser recurses
 
-JsonValue: TypeAlias = "None | bool | str | list[Any] | dict[str, Any]"
+JsonValue: TypeAlias = "bool | str | list[Any] | dict[str, Any] | None"
 
 
 class _Number(str):
@@ -71,6 +72,7 @@ class JsonParser:
     def __init__(self, contract: Contract, file_format: FileFormat) -> None:
         self._contract = contract
         self._format = file_format
+        self._depth_limit = min(file_format.max_depth, _DEPTH_LIMIT)
         self._decoder = json.JSONDecoder(
             object_pairs_hook=_object, parse_float=_Number, parse_int=_Number, parse_constant=_refuse_constant
         )
@@ -90,9 +92,11 @@ class JsonParser:
             text = line.decode()
         except UnicodeDecodeError as error:
             is_cut = is_torn and error.reason == "unexpected end of data"
-            raise _Refused(Reason.TRUNCATED if is_cut else Reason.ENCODING, f"not UTF-8 at byte {error.start}") from error
+            raise _Refused(
+                Reason.TRUNCATED if is_cut else Reason.ENCODING, f"not UTF-8 at byte {error.start}"
+            ) from error
         if self._is_too_deep(text):
-            raise _Refused(Reason.TOO_DEEP, f"nested deeper than {self._format.max_depth}")
+            raise _Refused(Reason.TOO_DEEP, f"nested deeper than {self._depth_limit}")
         try:
             document = self._decoder.decode(text)
         except json.JSONDecodeError as error:
@@ -105,13 +109,13 @@ class JsonParser:
         return document
 
     def _is_too_deep(self, text: str) -> bool:
-        if text.count("[") + text.count("{") <= self._format.max_depth:
+        if text.count("[") + text.count("{") <= self._depth_limit:
             return False
         depth = 0
         for token in _STRUCTURE.finditer(text):
             mark = token.group()
             depth += (mark in "[{") - (mark in "]}")
-            if depth > self._format.max_depth:
+            if depth > self._depth_limit:
                 return True
         return False
 
@@ -214,7 +218,11 @@ def _scalar(value: bool | str, column_type: ColumnType, *, coerce: bool) -> Valu
     if isinstance(value, bool):
         return value if kind is TypeKind.BOOLEAN else _mismatch(kind)
     if kind in (TypeKind.DATE, TypeKind.TIMESTAMP, TypeKind.STRING):
-        return _mismatch(kind) if is_number and not (coerce and kind is TypeKind.STRING) else parse_text(str(value), column_type)
+        return (
+            _mismatch(kind)
+            if is_number and not (coerce and kind is TypeKind.STRING)
+            else parse_text(str(value), column_type)
+        )
     if kind is TypeKind.BOOLEAN:
         return parse_text(value, column_type) if coerce and not is_number else _mismatch(kind)
     if is_number:

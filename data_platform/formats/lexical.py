@@ -50,7 +50,7 @@ def parse_text(text: str, column_type: ColumnType) -> Value | Fault:
     return _PARSERS[column_type.kind](text, column_type)
 
 
-def _parse_string(text: str, column_type: ColumnType) -> Value | Fault:
+def _parse_string(text: str, _type: ColumnType) -> Value | Fault:
     return text
 
 
@@ -84,20 +84,20 @@ def exact_decimal(sign: str, whole: str, fraction: str, column_type: ColumnType)
         return Decimal(f"{sign}{whole}.{fraction or '0'}").quantize(Decimal(1).scaleb(-column_type.scale))
 
 
-def _parse_double(text: str, column_type: ColumnType) -> Value | Fault:
+def _parse_double(text: str, _type: ColumnType) -> Value | Fault:
     if not _DOUBLE.fullmatch(text):
         return Fault(Reason.TYPE_DOUBLE, "not a number")
     value = float(text)
     return value if math.isfinite(value) else Fault(Reason.OUT_OF_RANGE, "larger than any double")
 
 
-def _parse_boolean(text: str, column_type: ColumnType) -> Value | Fault:
+def _parse_boolean(text: str, _type: ColumnType) -> Value | Fault:
     if text not in ("true", "false"):
         return Fault(Reason.TYPE_BOOLEAN, "neither true nor false")
     return text == "true"
 
 
-def _parse_date(text: str, column_type: ColumnType) -> Value | Fault:
+def _parse_date(text: str, _type: ColumnType) -> Value | Fault:
     if _DATE.fullmatch(text):
         try:
             return date.fromisoformat(text)

@@ -72,7 +72,8 @@ def to_delta(rows: int, stats: FileStats) -> str:
 
 def _bounds(arrow: pa.DataType, stats: Mapping[str, str]) -> tuple[StatValue, StatValue] | None:
     low, high = stats.get("min"), stats.get("max")
-    is_exact = stats.get("min_is_exact") == "true" and stats.get("max_is_exact") == "true"
+    unsaid = "false" if pa.types.is_string(arrow) else "true"  # DuckDB 1.5 does not say; only text is ever cut
+    is_exact = stats.get("min_is_exact", unsaid) == "true" and stats.get("max_is_exact", unsaid) == "true"
     if low is None or high is None or not is_exact or stats.get("has_nan") == "true":
         return None
     try:
@@ -126,7 +127,11 @@ def _plain(value: Any) -> Any:
 
 
 def _object(values: Mapping[str, StatValue]) -> str:
-    return "{" + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{_literal(value)}" for name, value in values.items()) + "}"
+    return (
+        "{"
+        + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{_literal(value)}" for name, value in values.items())
+        + "}"
+    )
 
 
 def _literal(value: StatValue) -> str:

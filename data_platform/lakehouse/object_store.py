@@ -1,4 +1,4 @@
-"""What an object store can do, and opening the one a URI names; each kind has its own file: `local_store`, `s3_store`."""
+"""What an object store can do, and opening the one a URI names; each kind is a file: `local_store`, `s3_store`."""
 
 from __future__ import annotations
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
 
 from data_platform.contracts.types import quote_identifier
 from data_platform.lakehouse.arrow_types import duckdb_type
-from data_platform.lakehouse.file_stats import FileStats, StatValue
+from data_platform.lakehouse.file_stats import FileStats, StatValue, from_delta
 from data_platform.lakehouse.table_ref import TableRef
 
 ADDED_IN = b"data_platform.added_in"  # field metadata: files older than this version lack the column
@@ -82,6 +83,13 @@ class Snapshot:
     def holding_nulls(self, column: str) -> tuple[DataFile, ...]:
         """Files that may hold a NULL in `column`."""
         return tuple(file for file in self.files if file.stats.null_count.get(column, 1) > 0)
+
+
+def data_files(handle: DeltaTable) -> tuple[DataFile, ...]:
+    """The active files of an open table, by path."""
+    actions: list[dict[str, Any]] = pa.table(handle.get_add_actions(flatten=False)).to_pylist()
+    files = (DataFile(a["path"], a["size_bytes"], a["num_records"] or 0, from_delta(a)) for a in actions)
+    return tuple(sorted(files, key=lambda file: file.path))
 
 
 def select_files(schema: pa.Schema, uris: Sequence[str], columns: Sequence[str] | None = None) -> str:

@@ -8,23 +8,23 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import DeltaError
 from deltalake.schema import Field
 from deltalake.transaction import AddAction, RemoveAction
 
 from data_platform.clock import Clock, SystemClock
-from data_platform.errors import CommitConflict, ConfigurationError, DamagedTable, SourceUnavailable
+from data_platform.errors import ConfigurationError, DamagedTable
 from data_platform.lakehouse import checkpoints, delta_log
+from data_platform.lakehouse.commit_errors import committing, first_line
 from data_platform.lakehouse.credentials import StoreCredentials
 from data_platform.lakehouse.delta_log import ACTION_COUNT, DeltaLog, LoggedCommit
-from data_platform.lakehouse.file_stats import FileStats, from_delta, to_delta
+from data_platform.lakehouse.file_stats import FileStats, to_delta
 from data_platform.lakehouse.flushing import flush_file, flush_folder, make_folder
 from data_platform.lakehouse.object_store import ObjectStore, open_store
-from data_platform.lakehouse.snapshots import ADDED_IN, DataFile, Snapshot
+from data_platform.lakehouse.snapshots import ADDED_IN, DataFile, Snapshot, data_files
 from data_platform.lakehouse.table_ref import TableRef, Zone
 
 _CONFIGURATION: dict[str, str | None] = {
@@ -117,7 +117,7 @@ class Table:
             ref=self.ref,
             version=wanted,
             schema=pa.schema(handle.schema().to_arrow()),
-            files=_data_files(handle),
+            files=data_files(handle),
             timestamp=entry.timestamp,
             root=self.store.root,
             handle=handle,
@@ -161,7 +161,7 @@ class Table:
             custom_metadata={**(metadata or {}), ACTION_COUNT: count}, max_commit_retries=0, app_transactions=marks
         )
         self._flush_staged(adds)
-        with _Committing(self.ref, base.version):
+        with committing(self.ref, base.version):
             handle.create_write_transaction(
                 actions,
                 mode="append",
@@ -194,13 +194,11 @@ class Table:
         handle = self._handle_of(base)
         refused = [column.name for column in fields if column.name in base.schema.names or not column.nullable]
         if refused:
-            raise ConfigurationError(
-                f"{self.ref}: columns {refused} exist or are required: raise the major version"
-            )
+            raise ConfigurationError(f"{self.ref}: columns {refused} exist or are required: raise the major version")
         mark = {ADDED_IN.decode(): str(base.version + 1)}
         added = [Field.from_arrow(column.with_metadata(mark)) for column in fields]
         properties = CommitProperties(custom_metadata={ACTION_COUNT: "1"}, max_commit_retries=0)
-        with _Committing(self.ref, base.version):
+        with committing(self.ref, base.version):
             handle.alter.add_columns(added, commit_properties=properties, post_commithook_properties=_NO_HOOKS)
         return Commit(ref=self.ref, version=base.version + 1, digest=self._flush_entry(base.version + 1))
 
@@ -236,7 +234,7 @@ class Table:
             return DeltaTable(self.store.root, version=version, storage_options=self._options)
         except DeltaError as error:
             if not checkpoints.set_aside_damaged(self.store, self.log):
-                raise DamagedTable(f"{self.ref} version {version} cannot be opened: {_first_line(error)}") from error
+                raise DamagedTable(f"{self.ref} version {version} cannot be opened: {first_line(error)}") from error
         return DeltaTable(self.store.root, version=version, storage_options=self._options)
 
     def _refuse_foreign_features(self, handle: DeltaTable) -> None:
@@ -293,22 +291,6 @@ class Lake:
         return sorted(ref for ref in found if self.table(ref).exists())
 
 
-class _Committing:
-    """Turns what delta-rs raises while committing into what the caller can do about it."""
-
-    def __init__(self, ref: TableRef, version: int) -> None:
-        self._place = f"{ref} at version {version}"
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, CommitFailedError):
-            raise CommitConflict(f"{self._place}: another writer committed first; start from a new snapshot") from error
-        if isinstance(error, DeltaError | OSError):
-            raise SourceUnavailable(f"{self._place}: {_first_line(error)}; read the head again") from error
-
-
 def _add(file: StagedFile, now_ms: int, changes_data: bool) -> AddAction:
     return AddAction(
         path=file.path,
@@ -318,13 +300,3 @@ def _add(file: StagedFile, now_ms: int, changes_data: bool) -> AddAction:
         data_change=changes_data,
         stats=to_delta(file.rows, file.stats),
     )
-
-
-def _data_files(handle: DeltaTable) -> tuple[DataFile, ...]:
-    actions: list[dict[str, Any]] = pa.table(handle.get_add_actions(flatten=False)).to_pylist()
-    files = (DataFile(a["path"], a["size_bytes"], a["num_records"] or 0, from_delta(a)) for a in actions)
-    return tuple(sorted(files, key=lambda file: file.path))
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).split("\n", 1)[0]

@@ -29,11 +29,20 @@ def audit(con: DuckDBPyConnection, candidate: Candidate) -> tuple[RuleResult, ..
     rows = {result.rule: result for result in _audit_rows(con, candidate, evidence)}
     fates = {result.rule: result for result in candidate.fates}
     joined = {name: _join(rows.get(name), fates.get(name)) for name in [*fates, *rows]}
-    register_query(con, str(candidate.contract.name), candidate.main.whole_sql)  # MEASURE queries name the dataset itself
-    whole = Evidence(data_version=evidence.data_version, contract_version=evidence.contract_version,
-                     expected_rows=None, redact=evidence.redact)
-    relations = Relations(staged=f"({candidate.main.staged_sql})", kept=f"({candidate.main.kept_sql})",
-                          targets={name: f"({sql})" for name, sql in candidate.targets.items()})
+    register_query(
+        con, str(candidate.contract.name), candidate.main.whole_sql
+    )  # MEASURE queries name the dataset itself
+    whole = Evidence(
+        data_version=evidence.data_version,
+        contract_version=evidence.contract_version,
+        expected_rows=None,
+        redact=evidence.redact,
+    )
+    relations = Relations(
+        staged=f"({candidate.main.staged_sql})",
+        kept=f"({candidate.main.kept_sql})",
+        targets={name: f"({sql})" for name, sql in candidate.targets.items()},
+    )
     tables = [evaluate(con, rule, relations, whole) for rule in candidate.rules if not rule.kind.is_row_kind]
     return (*joined.values(), *tables)
 

@@ -61,8 +61,10 @@ class BatchCommitter:
         if manifest.n <= done:
             return None
         if manifest.n > done + 1:
-            raise FatalError(f"{contract.name}: batch {manifest.batch_id} cannot be committed before batch {done + 1}; "
-                             "run `data-platform doctor --repair`")
+            raise FatalError(
+                f"{contract.name}: batch {manifest.batch_id} cannot be committed before batch {done + 1}; "
+                "run `data-platform doctor --repair`"
+            )
         raw_base = ensure_shape(raw, raw_schema(contract), raw_base)
         rejected_base = ensure_shape(rejected, REJECTED_TABLE, self.heads.for_writing(rejected))
         with self.engine.session(preserve_order=True) as con:
@@ -81,10 +83,14 @@ class BatchCommitter:
 
     def _tables(self, contract: Contract) -> tuple[Table, Table]:
         name = contract.name
-        return (self.lake.table(TableRef(Zone.RAW, name.domain, name.name)),
-                self.lake.table(TableRef(Zone.REJECTED, name.domain, name.name)))
+        return (
+            self.lake.table(TableRef(Zone.RAW, name.domain, name.name)),
+            self.lake.table(TableRef(Zone.REJECTED, name.domain, name.name)),
+        )
 
-    def _read(self, contract: Contract, landing: LandingLog, manifest: Manifest, staging: RawStaging) -> list[FileCount]:
+    def _read(
+        self, contract: Contract, landing: LandingLog, manifest: Manifest, staging: RawStaging
+    ) -> list[FileCount]:
         reader = open_reader(contract)
         counts: list[FileCount] = []
         for position, landed in enumerate(manifest.objects):
@@ -99,35 +105,79 @@ class BatchCommitter:
                     raw_rows += chunk.records.num_rows
                     rejected_rows += chunk.rejected.num_rows
                 staging.settle(raw_rows + rejected_rows)
-                counts.append(FileCount(position=position, name=landed.name, sha256=landed.sha256, outcome="read",
-                                        source_rows=reading.source_rows, raw_rows=raw_rows, rejected_rows=rejected_rows))
+                counts.append(
+                    FileCount(
+                        position=position,
+                        name=landed.name,
+                        sha256=landed.sha256,
+                        outcome="read",
+                        source_rows=reading.source_rows,
+                        raw_rows=raw_rows,
+                        rejected_rows=rejected_rows,
+                    )
+                )
             except FileRejected as error:
                 staging.reject(landed, reason=error.reason.value, detail=error.detail)
-                counts.append(FileCount(position=position, name=landed.name, sha256=landed.sha256, outcome="rejected",
-                                        reason=error.reason.value, rejected_rows=1))
+                counts.append(
+                    FileCount(
+                        position=position,
+                        name=landed.name,
+                        sha256=landed.sha256,
+                        outcome="rejected",
+                        reason=error.reason.value,
+                        rejected_rows=1,
+                    )
+                )
         staging.finish()
-        skipped = [FileCount(position=len(counts) + i, name=s.name, sha256=s.sha256, outcome="skipped",
-                             reason="DUPLICATE_FILE", first_batch=s.first_batch) for i, s in enumerate(manifest.skipped)]
+        skipped = [
+            FileCount(
+                position=len(counts) + i,
+                name=s.name,
+                sha256=s.sha256,
+                outcome="skipped",
+                reason="DUPLICATE_FILE",
+                first_batch=s.first_batch,
+            )
+            for i, s in enumerate(manifest.skipped)
+        ]
         return counts + skipped
 
     def _count(
-        self, con: DuckDBPyConnection, contract: Contract, manifest: Manifest, staging: RawStaging, files: list[FileCount]
+        self,
+        con: DuckDBPyConnection,
+        contract: Contract,
+        manifest: Manifest,
+        staging: RawStaging,
+        files: list[FileCount],
     ) -> BatchCount:
         dates, newest = _event_dates(con, contract, manifest, staging)
         batch = BatchCount(
-            source=manifest.source, n=manifest.n, manifest_sha256=manifest.sha256, received_at=manifest.received_at,
-            rejected_version=-1, files=tuple(files), event_dates=dates, newest_event_time=newest)
+            source=manifest.source,
+            n=manifest.n,
+            manifest_sha256=manifest.sha256,
+            received_at=manifest.received_at,
+            rejected_version=-1,
+            files=tuple(files),
+            event_dates=dates,
+            newest_event_time=newest,
+        )
         # What was written is counted from the staged files, what was read by the reader's own count of the source.
         written = sum(dates.values())
         unread = sum(file.rows for file in staging.rejected_files)
         if written != batch.raw_rows or unread != batch.rejected_rows or batch.source_rows != written + unread:
             raise ConservationBroken(
-                f"{contract.name}: batch {manifest.batch_id} holds {batch.source_rows} source records, but {written} raw and "
-                f"{unread} rejected rows were written; nothing was committed: please report this with the file")
+                f"{contract.name}: batch {manifest.batch_id} holds {batch.source_rows} source records, but {written} raw "
+                f"and {unread} rejected rows were written; nothing was committed: please report this with the file"
+            )
         return batch
 
     def _publish(
-        self, contract: Contract, manifest: Manifest, run: Run, staging: RawStaging, batch: BatchCount,
+        self,
+        contract: Contract,
+        manifest: Manifest,
+        run: Run,
+        staging: RawStaging,
+        batch: BatchCount,
         bases: tuple[Snapshot, Snapshot],
     ) -> BatchCount:
         raw_base, rejected_base = bases
@@ -140,40 +190,71 @@ class BatchCommitter:
         else:
             discard(staging.rejected, staging.rejected_files)
         receipt = self._receipt(contract, run, batch, rejected_version, raw_base.rows)
-        commit = staging.raw.commit(raw_base, adds=staging.raw_files, transactions=transactions, metadata=receipt.metadata())
+        commit = staging.raw.commit(
+            raw_base, adds=staging.raw_files, transactions=transactions, metadata=receipt.metadata()
+        )
         assert receipt.batch is not None
         self.recorder.record(commit, receipt)
         return receipt.batch
 
-    def _receipt(self, contract: Contract, run: Run, batch: BatchCount, rejected_version: int, rows_before: int) -> Receipt:
+    def _receipt(
+        self, contract: Contract, run: Run, batch: BatchCount, rejected_version: int, rows_before: int
+    ) -> Receipt:
         return Receipt(
-            dataset=str(contract.name), run_id=run.id, materialization=contract.materialization.value,
-            started_at=run.started_at, finished_at=self.clock.now(), contract_version=contract.version,
-            contract_sha256=contract.sha256, code_version=run.code_version,
-            fingerprint=hashlib.sha256(contract.sha256.encode()).hexdigest(), rows=rows_before + batch.raw_rows,
-            batch=replace(batch, rejected_version=rejected_version), checks=(_conservation(batch), _readable(batch)))
+            dataset=str(contract.name),
+            run_id=run.id,
+            materialization=contract.materialization.value,
+            started_at=run.started_at,
+            finished_at=self.clock.now(),
+            contract_version=contract.version,
+            contract_sha256=contract.sha256,
+            code_version=run.code_version,
+            fingerprint=hashlib.sha256(contract.sha256.encode()).hexdigest(),
+            rows=rows_before + batch.raw_rows,
+            batch=replace(batch, rejected_version=rejected_version),
+            checks=(_conservation(batch), _readable(batch)),
+        )
 
 
 def _require_delivery_date(contract: Contract, landed: LandedObject) -> None:
     if contract.delivery is Delivery.SNAPSHOT and landed.delivery_date is None:
-        raise FileRejected(Reason.DELIVERY_DATE, "the file's name carries no delivery date, which a snapshot needs "
-                                                 f"(platform.delivery_date_pattern is {contract.delivery_date_pattern!r})")
+        raise FileRejected(
+            Reason.DELIVERY_DATE,
+            "the file's name carries no delivery date, which a snapshot needs "
+            f"(platform.delivery_date_pattern is {contract.delivery_date_pattern!r})",
+        )
 
 
 def _conservation(batch: BatchCount) -> CheckCount:
     residual = batch.source_rows - batch.raw_rows - batch.rejected_rows
     verdict = "failed" if residual else "passed" if batch.source_rows else "not_applicable"
-    return CheckCount(rule="conservation", kind="conservation", reason="CONSERVATION", severity="block", verdict=verdict,
-                      rows_examined=batch.source_rows, failing_rows=abs(residual), engine="duckdb",
-                      detail=f"source {batch.source_rows} = raw {batch.raw_rows} + rejected {batch.rejected_rows}")
+    return CheckCount(
+        rule="conservation",
+        kind="conservation",
+        reason="CONSERVATION",
+        severity="block",
+        verdict=verdict,
+        rows_examined=batch.source_rows,
+        failing_rows=abs(residual),
+        engine="duckdb",
+        detail=f"source {batch.source_rows} = raw {batch.raw_rows} + rejected {batch.rejected_rows}",
+    )
 
 
 def _readable(batch: BatchCount) -> CheckCount:
     verdict = "failed" if batch.rejected_rows else "passed" if batch.source_rows else "not_applicable"
     reasons = sorted({file.reason for file in batch.files if file.outcome == "rejected"})
-    return CheckCount(rule="readable", kind="readable", reason="REJECTED", severity="warn", verdict=verdict,
-                      rows_examined=batch.source_rows, failing_rows=batch.rejected_rows, engine="duckdb",
-                      detail=f"files rejected whole: {', '.join(reasons)}" if reasons else "")
+    return CheckCount(
+        rule="readable",
+        kind="readable",
+        reason="REJECTED",
+        severity="warn",
+        verdict=verdict,
+        rows_examined=batch.source_rows,
+        failing_rows=batch.rejected_rows,
+        engine="duckdb",
+        detail=f"files rejected whole: {', '.join(reasons)}" if reasons else "",
+    )
 
 
 def _event_dates(
@@ -188,8 +269,7 @@ def _event_dates(
         if contract.column(contract.watermark).type.kind is TypeKind.DATE:
             column = f"CAST({column} AS TIMESTAMP WITH TIME ZONE)"
         newest = f"max({column}) FILTER ({usable_event_time(contract, manifest)})"
-    rows = con.execute(f"SELECT _event_date, count(*), {newest} FROM ({scan_staged(staging.raw, staging.raw_shape, staging.raw_files)}) "
-                       "GROUP BY 1 ORDER BY 1").fetchall()
+    staged = scan_staged(staging.raw, staging.raw_shape, staging.raw_files)
+    rows = con.execute(f"SELECT _event_date, count(*), {newest} FROM ({staged}) GROUP BY 1 ORDER BY 1").fetchall()
     times = [row[2] for row in rows if row[2] is not None]
     return {row[0]: row[1] for row in rows}, max(times, default=None)
-

@@ -49,18 +49,29 @@ class Decisions:
     recorder: Recorder
     clock: Clock
 
-    @retry(retry=retry_if_exception_type(CommitConflict), wait=wait_random_exponential(multiplier=0.05, max=2),
-           stop=stop_after_attempt(8), reraise=True)
+    @retry(
+        retry=retry_if_exception_type(CommitConflict),
+        wait=wait_random_exponential(multiplier=0.05, max=2),
+        stop=stop_after_attempt(8),
+        reraise=True,
+    )
     def decide(self, name: DatasetName, decision: Decision, rows: Sequence[HeldPlace], *, who: str, note: str) -> int:
         """Appends one decision about each row and returns the version of the decisions table."""
         table = self.lake.table(TableRef(Zone.DECISIONS, name.domain, name.name))
         base = ensure_shape(table, DECISIONS_TABLE, self.heads.for_writing(table))
         count = len(rows)
         decided = pa.table(
-            {"batch_id": [row.batch_id for row in rows], "record_no": [row.record_no for row in rows],
-             "event_date": [row.event_date for row in rows], "decision": [decision.value] * count,
-             "decided_by": [who] * count, "decided_at": [self.clock.now()] * count, "note": [note] * count},
-            schema=DECISIONS_TABLE)
+            {
+                "batch_id": [row.batch_id for row in rows],
+                "record_no": [row.record_no for row in rows],
+                "event_date": [row.event_date for row in rows],
+                "decision": [decision.value] * count,
+                "decided_by": [who] * count,
+                "decided_at": [self.clock.now()] * count,
+                "note": [note] * count,
+            },
+            schema=DECISIONS_TABLE,
+        )
         with self.engine.session() as con:
             con.register("decided", decided)
             staged = stage(con, "SELECT * FROM decided", table=table, schema=base.schema, name=new_file_name)

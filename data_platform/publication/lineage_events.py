@@ -49,12 +49,16 @@ class OpenLineageWriter:
     def _run(self, dataset: str, run_id: str, start: date | None = None, end: date | None = None) -> RunFacts:
         found = self._find(dataset)
         return RunFacts(
-            run_id=run_id, namespace=self.namespace, job=dataset,
+            run_id=run_id,
+            namespace=self.namespace,
+            job=dataset,
             job_type=found.contract.materialization.value if found else "unknown",
             nominal_start=datetime.combine(start, time(), UTC) if start else None,
             nominal_end=datetime.combine(end, time(), UTC) if end else None,
-            engine_version=duckdb.__version__, sql=found.sql_text if found else None,
-            owners=(found.contract.owner.team,) if found else ())
+            engine_version=duckdb.__version__,
+            sql=found.sql_text if found else None,
+            owners=(found.contract.owner.team,) if found else (),
+        )
 
     def _dataset(self, name: str, *, version: int) -> DatasetFacts:
         found = self._find(name)
@@ -62,12 +66,18 @@ class OpenLineageWriter:
             return DatasetFacts(name=name, namespace=self.namespace, version=version)
         contract = found.contract
         return DatasetFacts(
-            name=name, namespace=self.namespace, version=version, owners=(contract.owner.team,),
+            name=name,
+            namespace=self.namespace,
+            version=version,
+            owners=(contract.owner.team,),
             fields=tuple(Field(name=c.name, type=str(c.type), description=c.description) for c in contract.columns),
-            contract=ContractFacts(id=str(contract.name), version=contract.version, sha256=contract.sha256))
+            contract=ContractFacts(id=str(contract.name), version=contract.version, sha256=contract.sha256),
+        )
 
     def _output(self, receipt: Receipt, version: int) -> DatasetFacts:
-        assertions = tuple(Assertion(rule=c.rule, success=c.verdict == "passed", severity=c.severity) for c in receipt.checks)
+        assertions = tuple(
+            Assertion(rule=c.rule, success=c.verdict == "passed", severity=c.severity) for c in receipt.checks
+        )
         return replace(self._dataset(receipt.dataset, version=version), rows=receipt.rows, assertions=assertions)
 
     def _find(self, name: str) -> Dataset | None:

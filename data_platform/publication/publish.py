@@ -52,18 +52,22 @@ class Publisher:
         disagreeing = [check.rule for check in checks if check.is_disagreement]
         if disagreeing:
             self.recorder.blocked(candidate, checks)
-            raise ConservationBroken(f"{name}: SQL let rows through that Pandera refuses ({', '.join(disagreeing)}); "
-                                     "nothing was published: please report this with the contract")
+            raise ConservationBroken(
+                f"{name}: SQL let rows through that Pandera refuses ({', '.join(disagreeing)}); "
+                "nothing was published: please report this with the contract"
+            )
         open_ledgers = [count for count in candidate.partitions if count.residual]
         if open_ledgers:
             self.recorder.blocked(candidate, checks)
             first = open_ledgers[0]
-            raise ConservationBroken(f"{name}: the ledger of {first.partition} does not close: {first.source} raw rows, "
-                                     f"fates {dict(first.fates)}; nothing was published")
+            raise ConservationBroken(
+                f"{name}: the ledger of {first.partition} does not close: {first.source} raw rows, "
+                f"fates {dict(first.fates)}; nothing was published"
+            )
         blocking = [check for check in checks if check.is_blocking]
         if blocking:
             self.recorder.blocked(candidate, checks)
-            raise PublishBlocked(_blocked_message(candidate, blocking))
+            raise PublishBlocked(_blocked_message(candidate, blocking), checks=checks)
 
     def _commit(self, candidate: Candidate, checks: Sequence[RuleResult]) -> Published:
         main, side = candidate.main, candidate.side
@@ -73,14 +77,19 @@ class Publisher:
             side_version = self._commit_side(side, candidate.run.id)
             transactions[side_transaction(side.base.ref)] = side_version
         receipt = self._receipt(candidate, checks, side_version)
-        commit = main.table.commit(main.base, adds=main.adds, removes=main.removes, transactions=transactions,
-                                   metadata=receipt.metadata())
+        commit = main.table.commit(
+            main.base, adds=main.adds, removes=main.removes, transactions=transactions, metadata=receipt.metadata()
+        )
         self.recorder.record(commit, receipt, checks)
         kept = main.kept
         return Published(
-            commit=commit, rows=receipt.rows, checks=tuple(checks), partitions=candidate.partitions,
+            commit=commit,
+            rows=receipt.rows,
+            checks=tuple(checks),
+            partitions=candidate.partitions,
             size_bytes=sum(f.size_bytes for f in kept) + sum(f.size_bytes for f in main.adds),
-            inputs=candidate.inputs, side_version=side_version,
+            inputs=candidate.inputs,
+            side_version=side_version,
         )
 
     def _commit_side(self, side: Change, run_id: str) -> int:
@@ -92,16 +101,22 @@ class Publisher:
 
     def _receipt(self, candidate: Candidate, checks: Sequence[RuleResult], side_version: int) -> Receipt:
         return Receipt(
-            dataset=str(candidate.contract.name), run_id=candidate.run.id,
+            dataset=str(candidate.contract.name),
+            run_id=candidate.run.id,
             materialization=candidate.contract.materialization.value,
-            started_at=candidate.run.started_at, finished_at=self.clock.now(),
-            contract_version=candidate.contract.version, contract_sha256=candidate.contract.sha256,
-            code_version=candidate.run.code_version, fingerprint=candidate.fingerprint,
+            started_at=candidate.run.started_at,
+            finished_at=self.clock.now(),
+            contract_version=candidate.contract.version,
+            contract_sha256=candidate.contract.sha256,
+            code_version=candidate.run.code_version,
+            fingerprint=candidate.fingerprint,
             rows=candidate.main.staged_rows + sum(f.rows for f in candidate.main.kept),
-            inputs=candidate.inputs, decisions_version=candidate.decisions_version,
+            inputs=candidate.inputs,
+            decisions_version=candidate.decisions_version,
             range_from=candidate.days.start if candidate.days else None,
             range_to=candidate.days.end if candidate.days else None,
-            side_version=side_version, partitions=candidate.partitions,
+            side_version=side_version,
+            partitions=candidate.partitions,
             checks=tuple(CheckCount.of(check) for check in checks),
         )
 
@@ -118,8 +133,13 @@ def new_file_name() -> str:
 
 def _blocked_message(candidate: Candidate, blocking: Sequence[RuleResult]) -> str:
     name = candidate.contract.name
-    findings = "\n".join(f"  {c.rule} ({c.reason}): {c.verdict}, {c.failing_rows} of {c.rows_examined} rows. {c.detail}"
-                         for c in blocking)
+    findings = "\n".join(
+        f"  {c.rule} ({c.reason}): {c.verdict}, {c.failing_rows} of {c.rows_examined} rows. {c.detail}"
+        for c in blocking
+    )
     where = f" for {candidate.days}" if candidate.days else ""
-    return (f"{name}{where}: {len(blocking)} blocking checks did not pass, nothing was published and the last good version "
-            f"keeps serving:\n{findings}\n  next: `data-platform quarantine list {name}`, mend the source or the contract, run again")
+    return (
+        f"{name}{where}: {len(blocking)} blocking checks did not pass, nothing was published and the last good version "
+        f"keeps serving:\n{findings}\n  next: `data-platform quarantine list {name}`, "
+        "mend the source or the contract, run again"
+    )

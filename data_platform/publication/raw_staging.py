@@ -79,8 +79,15 @@ class RawStaging:
         discard(self.raw, self._current_files)
         self._current, self._current_rejected, self._current_files = [], [], []
         item = pa.table(
-            {"record_no": [1], "byte_offset": pa.nulls(1, pa.int64()), "reason": [reason],
-             "column": pa.nulls(1, pa.string()), "detail": [detail], "raw_text": pa.nulls(1, pa.string())})
+            {
+                "record_no": [1],
+                "byte_offset": pa.nulls(1, pa.int64()),
+                "reason": [reason],
+                "column": pa.nulls(1, pa.string()),
+                "detail": [detail],
+                "raw_text": pa.nulls(1, pa.string()),
+            }
+        )
         self._rejected.append(_named(_renumbered(item, "record_no", self._numbered), landed))
         self._numbered += 1
 
@@ -89,7 +96,7 @@ class RawStaging:
         self._flush_settled()
         if self._rejected:
             incoming = pa.concat_tables(self._rejected, promote_options="permissive")
-            self.rejected_files += self._stage(incoming, _rejected_select(self.contract, self.manifest), self.rejected, REJECTED_TABLE)
+            self.rejected_files += self._stage(incoming, _rejected_select(self.manifest), self.rejected, REJECTED_TABLE)
             self._rejected = []
 
     def abandon(self) -> None:
@@ -151,7 +158,8 @@ def _event_date(contract: Contract, manifest: Manifest) -> str:
     if contract.watermark is None:
         return "_delivery_date"
     receipt = _date(manifest.received_at.date().isoformat())
-    return f"CASE WHEN {usable_event_time(contract, manifest)} THEN {utc_day(contract, contract.watermark)} ELSE {receipt} END"
+    usable, day = usable_event_time(contract, manifest), utc_day(contract, contract.watermark)
+    return f"CASE WHEN {usable} THEN {day} ELSE {receipt} END"
 
 
 def _late(contract: Contract, manifest: Manifest) -> str:
@@ -159,13 +167,15 @@ def _late(contract: Contract, manifest: Manifest) -> str:
         return "false"
     day = utc_day(contract, contract.watermark)
     limit = _timestamp((manifest.watermark_before - contract.allowed_lateness).isoformat())
-    published = " OR ".join(f"{day} BETWEEN {_date(low.isoformat())} AND {_date(high.isoformat())}"
-                            for low, high in manifest.published_event_dates)
+    published = " OR ".join(
+        f"{day} BETWEEN {_date(low.isoformat())} AND {_date(high.isoformat())}"
+        for low, high in manifest.published_event_dates
+    )
     usable = usable_event_time(contract, manifest)
     return f"coalesce({usable} AND {quote_identifier(contract.watermark)} < {limit} AND ({published}), false)"
 
 
-def _rejected_select(contract: Contract, manifest: Manifest) -> str:
+def _rejected_select(manifest: Manifest) -> str:
     return f"""
         SELECT {_text(manifest.batch_id)} AS _batch_id, record_no AS _record_no, {_moment(manifest)} AS _ingested_at,
                source_name, source_sha256, byte_offset, reason, "column" AS column_name, detail, raw_text,

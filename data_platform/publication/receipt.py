@@ -1,6 +1,6 @@
-"""What a commit says about itself: the receipt in its metadata, from which ledger, runs, checks and lineage are recorded.
+"""What a commit says about itself: the receipt in its metadata, from which everything else is recorded.
 
-The receipt is written with the commit, so a lost metastore loses nothing: `recording` derives every row from receipts.
+It is written with the commit, so a lost metastore loses nothing: `recording` derives every row from receipts.
 """
 
 from __future__ import annotations
@@ -56,9 +56,15 @@ class CheckCount:
     def of(cls, result: RuleResult) -> CheckCount:
         """The verdict of a rule's result."""
         return cls(
-            rule=result.rule, kind=result.kind.value, reason=result.reason, severity=result.severity.value,
-            verdict=result.verdict.value, rows_examined=result.rows_examined, failing_rows=result.failing_rows,
-            engine=result.engine, detail=result.detail,
+            rule=result.rule,
+            kind=result.kind.value,
+            reason=result.reason,
+            severity=result.severity.value,
+            verdict=result.verdict.value,
+            rows_examined=result.rows_examined,
+            failing_rows=result.failing_rows,
+            engine=result.engine,
+            detail=result.detail,
         )
 
 
@@ -158,8 +164,10 @@ class Receipt:
         try:
             return _adapter().validate_json(text)
         except ValidationError as error:
-            raise DamagedTable(f"a commit's receipt cannot be read ({error.error_count()} faults); "
-                               "was the table written by a newer version of the platform?") from error
+            raise DamagedTable(
+                f"a commit's receipt cannot be read ({error.error_count()} faults); "
+                "was the table written by a newer version of the platform?"
+            ) from error
 
 
 @cache

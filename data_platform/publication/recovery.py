@@ -45,14 +45,28 @@ class Recovery:
     def remember(self, manifest: Manifest, *, is_snapshot: bool) -> None:
         """Notes the deliveries of a manifest, so that the same ones are skipped from now on."""
         self.recorder.metastore.deliveries.record(
-            [DeliveryEntry(
-                dataset=manifest.dataset, source=manifest.source, sha256=landed.sha256, batch_id=manifest.batch_id,
-                delivery_date=landed.delivery_date.isoformat() if is_snapshot and landed.delivery_date else "",
-                name=landed.name) for landed in manifest.objects])
+            [
+                DeliveryEntry(
+                    dataset=manifest.dataset,
+                    source=manifest.source,
+                    sha256=landed.sha256,
+                    batch_id=manifest.batch_id,
+                    delivery_date=landed.delivery_date.isoformat() if is_snapshot and landed.delivery_date else "",
+                    name=landed.name,
+                )
+                for landed in manifest.objects
+            ]
+        )
 
     def _record(self, ref: TableRef, logged: LoggedCommit) -> bool:
-        commit = Commit(ref=ref, version=logged.version, digest=logged.digest, rows_added=logged.rows_added,
-                        files_added=len(logged.added), files_removed=len(logged.removed))
+        commit = Commit(
+            ref=ref,
+            version=logged.version,
+            digest=logged.digest,
+            rows_added=logged.rows_added,
+            files_added=len(logged.added),
+            files_removed=len(logged.removed),
+        )
         receipt = Receipt.read(logged.metadata)
         if receipt is None:
             self.recorder.acknowledge(commit)

@@ -61,13 +61,15 @@ def ensure_shape(table: Table, schema: pa.Schema, base: Snapshot) -> Snapshot:
     for field in schema:
         if field.name in present and present[field.name] != field.type:
             raise ConfigurationError(
-                f"{base.ref}: column {field.name!r} is {present[field.name]} in the table and {field.type} in the contract; "
+                f"{base.ref}: column {field.name!r} is {present[field.name]} in the table, {field.type} in the contract; "
                 f"a changed type is a major version: write the new contract as {base.ref.name}_v2"
             )
     gone = present.keys() - set(schema.names)
     if gone:
-        raise ConfigurationError(f"{base.ref}: the contract no longer has {', '.join(sorted(gone))}; "
-                                 f"removing a column is a major version: write the new contract as {base.ref.name}_v2")
+        raise ConfigurationError(
+            f"{base.ref}: the contract no longer has {', '.join(sorted(gone))}; "
+            f"removing a column is a major version: write the new contract as {base.ref.name}_v2"
+        )
     added = [field.with_nullable(True) for field in schema if field.name not in present]
     if added:
         table.add_columns(base, added)

@@ -31,7 +31,7 @@ _VERSIONS = "_platform_versions"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarehouseBuild:
-    """What a build found or made. `versions` are the served tables' versions by dataset; `rebuilt` is False if current."""
+    """What a build found or made: versions and rows by dataset; `rebuilt` is False where the file was current."""
 
     file: Path
     versions: Mapping[str, int]
@@ -79,11 +79,14 @@ class Warehouse:
 
     def _write(self, aside: Path, pinned: Mapping[Contract, Snapshot], versions: Mapping[str, int]) -> None:
         with self.engine.session() as con:
-            con.execute(f"ATTACH '{str(aside).replace(chr(39), chr(39) * 2)}' AS warehouse (STORAGE_VERSION '{STORAGE_VERSION}')")
+            con.execute(f"ATTACH {_text(str(aside))} AS warehouse (STORAGE_VERSION '{STORAGE_VERSION}')")
             for contract, snapshot in pinned.items():
                 _write_table(con, contract, snapshot)
             con.execute(f"CREATE TABLE warehouse.{_VERSIONS} (dataset VARCHAR PRIMARY KEY, version BIGINT)")
-            con.executemany(f"INSERT INTO warehouse.{_VERSIONS} VALUES (?, ?)", [list(item) for item in versions.items()] or [["", -1]])
+            con.executemany(
+                f"INSERT INTO warehouse.{_VERSIONS} VALUES (?, ?)",
+                [list(item) for item in versions.items()] or [["", -1]],
+            )
             con.execute("DETACH warehouse")
 
     def _swap(self, aside: Path) -> None:
@@ -102,7 +105,9 @@ def _write_table(con: DuckDBPyConnection, contract: Contract, snapshot: Snapshot
     domain, name = quote_identifier(contract.name.domain), quote_identifier(contract.name.name)
     table = f"warehouse.{domain}.{name}"
     con.execute(f"CREATE SCHEMA IF NOT EXISTS warehouse.{domain}")
-    columns = [f"{quote_identifier(c.name)} {c.type.duckdb()}{' NOT NULL' if c.required else ''}" for c in contract.columns]
+    columns = [
+        f"{quote_identifier(c.name)} {c.type.duckdb()}{' NOT NULL' if c.required else ''}" for c in contract.columns
+    ]
     if contract.primary_key:
         columns.append(f"PRIMARY KEY ({', '.join(quote_identifier(n) for n in contract.primary_key)})")
     con.execute(f"CREATE TABLE {table} ({', '.join(columns)})")

@@ -41,7 +41,7 @@ class BatchAudit:
 
     def __init__(self, rules: Sequence[Rule], schema: pa.Schema) -> None:
         frame = pl.from_arrow(schema.empty_table())
-        assert isinstance(frame, pl.DataFrame)  # noqa: S101  narrows the type: a table is never a Series
+        assert isinstance(frame, pl.DataFrame)
         self._dtypes = dict(frame.schema)
         self._checks = [compile_check(rule, self._dtypes) for rule in rules if rule.kind.is_row_kind]
         self._by_name = {check.rule.name: check for check in self._checks}
@@ -123,7 +123,7 @@ class BatchAudit:
         self._failing[check.rule.name] += len(failing)
         sample = self._samples[check.rule.name]
         wanted = [name for name in (*check.columns, *PLACE_COLUMNS) if name in frame.columns]
-        sample.extend(frame.select(dict.fromkeys(wanted))[failing.head(SAMPLE_ROWS - len(sample))].to_dicts())
+        sample.extend(frame.select(list(dict.fromkeys(wanted)))[failing.head(SAMPLE_ROWS - len(sample))].to_dicts())
 
 
 def _kind_of(error: SchemaError) -> str:

@@ -71,7 +71,9 @@ def _member(items: Sequence[tuple[Any, Any]], repeats: int) -> str:
     wanted = items[1:] if is_negated else items
     listed = [chr(value) for code, value in wanted if code is op.LITERAL]
     listed += [chr(value[0]) for code, value in wanted if code is op.RANGE]
-    pool = [each for each in (*_PREFERRED, *listed) if any(_is_in(each, item) for item in wanted) != is_negated]
+    pool: list[str] = [
+        each for each in (*_PREFERRED, *listed) if any(_is_in(each, item) for item in wanted) != is_negated
+    ]
     if not pool:
         raise NotImplementedError("a class without a known character")
     return pool[0] if repeats % 2 else pool[min(repeats, len(pool) - 1)]

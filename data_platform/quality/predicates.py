@@ -71,9 +71,12 @@ def parse_row_expression(rule: Rule) -> exp.Expr:
         ConfigurationError: it does not parse, or one row does not decide it.
     """
     try:
-        parsed = sqlglot.parse_one(rule.query or "", dialect="duckdb")
+        statements = sqlglot.parse(rule.query or "", dialect="duckdb")
     except SqlglotError as error:
         raise ConfigurationError(f"rule {rule.name!r}: {rule.query!r} is not a SQL expression: {error}") from error
+    parsed = statements[0] if len(statements) == 1 else None
+    if parsed is None:
+        raise ConfigurationError(f"rule {rule.name!r}: {rule.query!r} is not one SQL expression")
     if isinstance(parsed, _NOT_OF_ONE_ROW) or parsed.find(*_NOT_OF_ONE_ROW):
         raise ConfigurationError(
             f"rule {rule.name!r}: {rule.query!r} reads more than its own row; write it as a query with a bound"
@@ -117,8 +120,10 @@ def _row_sql(rule: Rule, column: ColumnExpression) -> str:
 
 
 def checked(expression: str) -> str:
-    """CHECK's verdict on a boolean expression: NULL is fine; a row on which it cannot be computed (overflow, a cast that
-    fails) breaks the rule, where bare TRY could not tell the two apart.
+    """CHECK's verdict on a boolean expression: NULL is fine.
+
+    A row on which it cannot be computed (an overflow, a cast that fails) breaks the rule; a bare TRY would give NULL
+    for both.
     """
     attempt = f"TRY({{'is_fine': ({expression})}})"
     return f"COALESCE({attempt}.is_fine, {attempt} IS NOT NULL)"

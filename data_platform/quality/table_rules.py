@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 import duckdb
 
@@ -85,7 +84,7 @@ def _judged(
     else:
         rows = _number(con, f"SELECT count(*) FROM {relations.whole}")
         query = f"SELECT {rows}" if rule.kind is RuleKind.ROW_COUNT else rule.query or ""
-        return judge_measure(rule, con.execute(query).fetchmany(2), rows), Counts(examined=rows)
+        return judge_measure(rule, _answers(con, query), rows), Counts(examined=rows)
     judgement = judge(
         rule,
         rows_examined=counts.examined,
@@ -148,8 +147,14 @@ def _all_present(relation: str, keys: Sequence[str]) -> str:
 
 
 def _number(con: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = con.execute(query).fetchone()
-    return int(Decimal(row[0])) if row else 0
+    ((number,),) = con.execute(query).fetchall()
+    return int(number)
+
+
+def _answers(con: duckdb.DuckDBPyConnection, query: str) -> list[tuple[object, ...]]:
+    """The first two rows: enough to see that there is not exactly one."""
+    relation = con.sql(query)
+    return relation.limit(2).fetchall() if isinstance(relation, duckdb.DuckDBPyRelation) else []
 
 
 def _told(error: duckdb.Error) -> str:

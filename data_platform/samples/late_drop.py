@@ -1,7 +1,12 @@
-"""The file of web events that arrives after the first run: some inside the allowed lateness, some far outside it."""
+"""The file of web events that arrives after the first run: some inside the allowed lateness, some far outside it.
+
+It is written beside the folder that the connector watches, and dropped into it when its time has come: lateness is
+judged against the watermark that the same source had reached before.
+"""
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from random import Random
@@ -34,3 +39,9 @@ def write_late_drop(out: Path, *, first_day: date, after: date, late: int, rng: 
     fates: dict[str, int] = {Fate.CURATED: _ON_TIME + _NEXT_DAY, Fate.LATE: late}
     record = FileRecord(dataset=_DATASET, file=file, drop=Drop.LATE, source_rows=len(events), fates=fates)
     return record, Defect(dataset=_DATASET, file=file, kind="long_after", reason="", fate=Fate.LATE, rows=late)
+
+
+def deliver_late_drop(source: Path) -> tuple[Path, ...]:
+    """Copies the files of `web_events_late/` into `web_events/`, where the next poll finds them; returns the copies."""
+    late = sorted((source / "web_events_late").glob("*.ndjson"))
+    return tuple(Path(shutil.copy(path, source / "web_events" / path.name)) for path in late)

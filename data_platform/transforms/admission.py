@@ -18,6 +18,7 @@ from data_platform.lakehouse.content_hash import row_digest
 from data_platform.transforms.projection import judged_select
 from data_platform.transforms.query import Query
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
     """The inputs of one pass of fates.
@@ -49,33 +50,42 @@ def assign_fates(con: DuckDBPyConnection, admission: Admission) -> None:
     if key:
         _contest(con, admission, key)
     else:
-        con.execute("CREATE OR REPLACE TEMP TABLE contested AS SELECT NULL::VARCHAR AS _batch_id, "
-                    "NULL::BIGINT AS _record_no, NULL::DATE AS _event_date, NULL::VARCHAR AS fate WHERE false")
-    con.execute("INSERT INTO held SELECT _batch_id, _record_no, _event_date, 'quarantined', ['conflicting_key'] "
-                "FROM contested WHERE fate = 'conflicting'")
-    con.execute("CREATE OR REPLACE TEMP TABLE repeated AS SELECT _batch_id, _record_no, _event_date FROM contested "
-                "WHERE fate = 'duplicate'")
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE contested AS SELECT NULL::VARCHAR AS _batch_id, "
+            "NULL::BIGINT AS _record_no, NULL::DATE AS _event_date, NULL::VARCHAR AS fate WHERE false"
+        )
+    con.execute(
+        "INSERT INTO held SELECT _batch_id, _record_no, _event_date, 'quarantined', ['conflicting_key'] "
+        "FROM contested WHERE fate = 'conflicting'"
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE repeated AS SELECT _batch_id, _record_no, _event_date FROM contested "
+        "WHERE fate = 'duplicate'"
+    )
 
 
 def judged_view(con: DuckDBPyConnection, admission: Admission) -> None:
-    """Makes `judged`: every raw row of the pass as the query maps it, with its origin, `_failures` and what was decided."""
+    """Makes `judged`: every raw row of the pass as the query maps it, its origin, `_failures` and what was decided."""
     con.execute(f"CREATE OR REPLACE TEMP VIEW judged AS {_judged(admission)}")
 
 
 def admitted_select(con: DuckDBPyConnection, contract: Contract) -> str:
     """SELECT of the contract's columns of the rows that `assign_fates` left standing."""
     columns = ", ".join(quote_identifier(column.name) for column in contract.columns)
-    row = con.execute("SELECT (SELECT count(*) FROM held) + (SELECT count(*) FROM repeated)").fetchone()
-    if row == (0,):
+    gone = con.execute("SELECT (SELECT count(*) FROM held) + (SELECT count(*) FROM repeated)").fetchall()
+    if gone == [(0,)]:
         return f"SELECT {columns} FROM judged"
-    return (f"SELECT {columns} FROM judged ANTI JOIN (FROM held SELECT _batch_id, _record_no UNION ALL "
-            "FROM repeated SELECT _batch_id, _record_no) AS gone USING (_batch_id, _record_no)")
+    return (
+        f"SELECT {columns} FROM judged ANTI JOIN (FROM held SELECT _batch_id, _record_no UNION ALL "
+        "FROM repeated SELECT _batch_id, _record_no) AS gone USING (_batch_id, _record_no)"
+    )
 
 
 def held_select(admission: Admission, reasons: str) -> str:
     """SELECT of the held table's columns: every held row with its raw record as JSON text.
 
     Args:
+        admission: the pass.
         reasons: quoted name of a relation (rule, reason).
     """
     return f"""
@@ -115,7 +125,7 @@ def _judged(admission: Admission) -> str:
 
 
 def _contest(con: DuckDBPyConnection, admission: Admission, key: list[str]) -> None:
-    """Fills `contested`: rows whose valid key occurs more than once, each with fate winner, duplicate or conflicting."""
+    """Fills `contested`: valid rows whose key occurs more than once, as winner, duplicate or conflicting."""
     keys = ", ".join(key)
     contract = admission.contract
     # Grouping every key is the dear part, so it carries nothing but the key; ranking touches only repeated keys.

@@ -69,8 +69,14 @@ class AdmitPlan:
 
     def admission(self, where: str) -> Admission:
         """The pass over the raw rows for which `where` holds."""
-        return Admission(query=self.query, raw=self.raw, contract=self.target.contract, where=where,
-                         raw_table=self.raw_table, decisions=self.decisions)
+        return Admission(
+            query=self.query,
+            raw=self.raw,
+            contract=self.target.contract,
+            where=where,
+            raw_table=self.raw_table,
+            decisions=self.decisions,
+        )
 
 
 def admit(con: DuckDBPyConnection, plan: AdmitPlan) -> tuple[Change, Change, Outcome]:
@@ -100,8 +106,14 @@ def ledger(con: DuckDBPyConnection, plan: AdmitPlan, outcome: Outcome) -> tuple[
     fates: dict[date, dict[str, int]] = defaultdict(dict)
     for (when, fate), rows in outcome.fates.items():
         fates[when][fate] = rows
-    return tuple(PartitionCount(partition=when.isoformat(), source=outcome.source[when],
-                                fates={"curated": curated.get(when, 0), **fates[when]}) for when in sorted(days))
+    return tuple(
+        PartitionCount(
+            partition=when.isoformat(),
+            source=outcome.source[when],
+            fates={"curated": curated.get(when, 0), **fates[when]},
+        )
+        for when in sorted(days)
+    )
 
 
 def name_reasons(con: DuckDBPyConnection, rules: Sequence[Rule]) -> None:
@@ -114,16 +126,24 @@ def name_reasons(con: DuckDBPyConnection, rules: Sequence[Rule]) -> None:
 def stage_held(con: DuckDBPyConnection, admission: Admission, held: Held) -> list[StagedFile]:
     """Stages the held rows of a pass."""
     con.execute(f"CREATE OR REPLACE TEMP TABLE held_records AS {held_select(admission, 'reasons')}")
-    return stage(con, "SELECT * FROM held_records", table=held.table, schema=held.base.schema, name=new_file_name,
-                 month="event_date")
+    return stage(
+        con,
+        "SELECT * FROM held_records",
+        table=held.table,
+        schema=held.base.schema,
+        name=new_file_name,
+        month="event_date",
+    )
 
 
 def count_fates(con: DuckDBPyConnection, outcome: Outcome, where: str, raw_table: str) -> None:
     """Adds a pass to the outcome: raw rows from the raw table alone, fates from where the rows now are."""
     raw = con.execute(f"SELECT _event_date, count(*) FROM {raw_table} WHERE {where} GROUP BY 1").fetchall()
     outcome.source.update(dict(raw))
-    gone = con.execute("SELECT event_date, fate, count(*) FROM held_records GROUP BY ALL UNION ALL "
-                       "SELECT _event_date, 'duplicate', count(*) FROM repeated GROUP BY ALL").fetchall()
+    gone = con.execute(
+        "SELECT event_date, fate, count(*) FROM held_records GROUP BY ALL UNION ALL "
+        "SELECT _event_date, 'duplicate', count(*) FROM repeated GROUP BY ALL"
+    ).fetchall()
     outcome.fates.update({(when, fate): rows for when, fate, rows in gone})
     broken = con.execute("SELECT unnest(failures) AS rule, count(*) FROM held GROUP BY 1").fetchall()
     outcome.broken.update(dict(broken))
@@ -137,25 +157,30 @@ def _passes(con: DuckDBPyConnection, plan: AdmitPlan) -> list[str]:
         return ["true"]
     if plan.days is not None:
         return [within("_event_date", month) for month in plan.days.months()]
-    bounds = con.execute(f"SELECT min(_event_date), max(_event_date) FROM {plan.raw_table}").fetchone()
-    if bounds is None or bounds[0] is None:
-        return []
-    return [within("_event_date", month) for month in DayRange.of(*bounds).months()]
+    first, last = con.execute(f"SELECT min(_event_date), max(_event_date) FROM {plan.raw_table}").fetchall()[0]
+    return [within("_event_date", month) for month in DayRange.of(first, last).months()] if first else []
 
 
 def _changes(con: DuckDBPyConnection, plan: AdmitPlan, outcome: Outcome) -> tuple[Change, Change]:
     target, held = plan.target, plan.held
     if plan.days is None or target.day is None:
-        return (Change(table=target.table, base=target.base, adds=tuple(outcome.curated), removes=target.base.files),
-                Change(table=held.table, base=held.base, adds=tuple(outcome.held), removes=held.base.files))
+        return (
+            Change(table=target.table, base=target.base, adds=tuple(outcome.curated), removes=target.base.files),
+            Change(table=held.table, base=held.base, adds=tuple(outcome.held), removes=held.base.files),
+        )
     removes, kept = target.overlapping(plan.days)
     kept_files = stage_rows(con, kept, target) if removes else []
     held_removes = held.base.overlapping("event_date", plan.days.start, plan.days.last)
-    held_kept = (f"SELECT * FROM ({held.base.scan_files(held_removes)}) WHERE NOT {within('event_date', plan.days)}")
-    held_files = stage(con, held_kept, table=held.table, schema=held.base.schema, name=new_file_name,
-                       month="event_date") if held_removes else []
-    return (Change(table=target.table, base=target.base, adds=(*outcome.curated, *kept_files), removes=removes),
-            Change(table=held.table, base=held.base, adds=(*outcome.held, *held_files), removes=held_removes))
+    held_kept = f"SELECT * FROM ({held.base.scan_files(held_removes)}) WHERE NOT {within('event_date', plan.days)}"
+    held_files = (
+        stage(con, held_kept, table=held.table, schema=held.base.schema, name=new_file_name, month="event_date")
+        if held_removes
+        else []
+    )
+    return (
+        Change(table=target.table, base=target.base, adds=(*outcome.curated, *kept_files), removes=removes),
+        Change(table=held.table, base=held.base, adds=(*outcome.held, *held_files), removes=held_removes),
+    )
 
 
 def fate_counts(outcome: Outcome) -> Mapping[str, int]:

@@ -36,7 +36,9 @@ class Graph:
             return self._sorted({name: self.inputs[name] for name in sorted(self.inputs)})
         except CycleError as error:
             circle = " → ".join(str(name) for name in error.args[1])
-            raise ConfigurationError(f"datasets read each other in a circle: {circle}; break it with a dataset between") from error
+            raise ConfigurationError(
+                f"datasets read each other in a circle: {circle}; break it with a dataset between"
+            ) from error
 
     def _sorted(self, after: Mapping[DatasetName, tuple[DatasetName, ...]]) -> tuple[DatasetName, ...]:
         return tuple(TopologicalSorter(after).static_order())

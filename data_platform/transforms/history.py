@@ -53,7 +53,7 @@ class History:
 
 
 def assign_history(con: DuckDBPyConnection, history: History) -> None:
-    """Fills `placed` (every raw row: place, event date, fate), `held`, and `events` (what happens to a key, in order)."""
+    """Fills `placed` (every raw row: place, event date, fate), `held`, and `events` (what happens to each key)."""
     judged_view(con, history.admission)
     con.execute(f"CREATE OR REPLACE TEMP TABLE candidates AS {_candidates(history)}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE versions AS {_versions(history)}")
@@ -71,14 +71,18 @@ def history_select(history: History) -> str:
     """SELECT of the contract's columns: for merge one row per key, for scd2 one row per key and interval."""
     contract = history.contract
     columns = ", ".join(_output(column.name, history) for column in contract.columns)
-    return (f"SELECT {columns} FROM judged JOIN events USING (_batch_id, _record_no) "
-            "WHERE events.fate = 'applied' AND NOT events.is_delete")
+    return (
+        f"SELECT {columns} FROM judged JOIN events USING (_batch_id, _record_no) "
+        "WHERE events.fate = 'applied' AND NOT events.is_delete"
+    )
 
 
 def _output(name: str, history: History) -> str:
     if not history.is_scd2 or name not in GENERATED:
         return f"judged.{quote_identifier(name)}"
-    value = {"valid_from": "events.moment", "valid_to": "events.valid_to", "is_current": "events.valid_to IS NULL"}[name]
+    value = {"valid_from": "events.moment", "valid_to": "events.valid_to", "is_current": "events.valid_to IS NULL"}[
+        name
+    ]
     return f"{value} AS {name}"
 
 
@@ -90,7 +94,8 @@ def _candidates(history: History) -> str:
     digest = digest_of(contract, "judged", history.content)
     return f"""
         SELECT judged._batch_id, judged._record_no, judged._event_date, {key}, {sequence}, {_moment(history)} AS moment,
-               {digest} AS digest, {_is_delete(history)} AS is_delete, judged._is_released, judged._failures AS failures,
+               {digest} AS digest, {_is_delete(history)} AS is_delete,
+               judged._is_released, judged._failures AS failures,
                CASE WHEN judged._is_late THEN 'late'
                     WHEN len(judged._failures) > 0 AND NOT judged._is_released THEN 'quarantined' END AS fate
         FROM judged"""
@@ -118,10 +123,12 @@ def _absences(con: DuckDBPyConnection, history: History) -> str:
     key = ", ".join(_key(history))
     if not history.closes_absent:
         return f"SELECT {key}, moment FROM candidates WHERE false"
-    incomplete = ", ".join(exp.cast(exp.Literal.string(d.isoformat()), "DATE").sql("duckdb") for d in history.incomplete)
+    incomplete = ", ".join(
+        exp.cast(exp.Literal.string(d.isoformat()), "DATE").sql("duckdb") for d in history.incomplete
+    )
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE complete_days AS
-        SELECT DISTINCT _event_date AS day FROM candidates WHERE _event_date NOT IN ({incomplete or 'NULL::DATE'})
+        SELECT DISTINCT _event_date AS day FROM candidates WHERE _event_date NOT IN ({incomplete or "NULL::DATE"})
            OR {str(not incomplete).lower()}""")
     return f"""
         WITH present AS (SELECT DISTINCT {key}, _event_date AS day FROM candidates),
@@ -163,8 +170,10 @@ def _events(history: History) -> str:
 
 
 _MERGE_FATE = "CASE WHEN newest = 1 THEN 'applied' ELSE 'superseded' END"
-_SCD2_FATE = ("CASE WHEN previous_delete IS NOT DISTINCT FROM is_delete "
-              "AND (is_delete OR previous_digest IS NOT DISTINCT FROM digest) THEN 'unchanged' ELSE 'applied' END")
+_SCD2_FATE = (
+    "CASE WHEN previous_delete IS NOT DISTINCT FROM is_delete "
+    "AND (is_delete OR previous_digest IS NOT DISTINCT FROM digest) THEN 'unchanged' ELSE 'applied' END"
+)
 _PLACED = """
     SELECT candidates._batch_id, candidates._record_no, candidates._event_date, candidates.failures,
            coalesce(candidates.fate, versions.outcome, events.fate) AS fate

@@ -1,4 +1,4 @@
-"""Materializing a `merge` or `scd2` dataset: every key recomputed from raw, the whole table replaced, the ledger counted."""
+"""Materializing a `merge` or `scd2` dataset: every key recomputed from raw, the table replaced, the ledger counted."""
 
 from __future__ import annotations
 
@@ -28,18 +28,27 @@ def keep_history(
     assign_history(con, history)
     outcome.curated += stage_rows(con, history_select(history), plan.target)
     outcome.held += stage_held(con, admission, plan.held)
-    outcome.source.update(dict(con.execute(f"SELECT _event_date, count(*) FROM {plan.raw_table} GROUP BY 1").fetchall()))
-    fates = con.execute("SELECT _event_date, CASE fate WHEN 'conflicting' THEN 'quarantined' ELSE fate END, count(*) "
-                        "FROM placed GROUP BY ALL").fetchall()
+    outcome.source.update(
+        dict(con.execute(f"SELECT _event_date, count(*) FROM {plan.raw_table} GROUP BY 1").fetchall())
+    )
+    fates = con.execute(
+        "SELECT _event_date, CASE fate WHEN 'conflicting' THEN 'quarantined' ELSE fate END, count(*) "
+        "FROM placed GROUP BY ALL"
+    ).fetchall()
     outcome.fates.update({(day, fate): rows for day, fate, rows in fates})
     broken = con.execute("SELECT unnest(failures), count(*) FROM held GROUP BY 1").fetchall()
     outcome.broken.update(dict(broken))
-    waived = con.execute("SELECT unnest(judged._failures), count(*) FROM judged JOIN events USING (_batch_id, _record_no) "
-                         "WHERE judged._is_released AND events.fate = 'applied' GROUP BY 1").fetchall()
+    waived = con.execute(
+        "SELECT unnest(judged._failures), count(*) FROM judged JOIN events USING (_batch_id, _record_no) "
+        "WHERE judged._is_released AND events.fate = 'applied' GROUP BY 1"
+    ).fetchall()
     outcome.waived.update(dict(waived))
     target, held = plan.target, plan.held
-    return (Change(table=target.table, base=target.base, adds=tuple(outcome.curated), removes=target.base.files),
-            Change(table=held.table, base=held.base, adds=tuple(outcome.held), removes=held.base.files), outcome)
+    return (
+        Change(table=target.table, base=target.base, adds=tuple(outcome.curated), removes=target.base.files),
+        Change(table=held.table, base=held.base, adds=tuple(outcome.held), removes=held.base.files),
+        outcome,
+    )
 
 
 def history_ledger(outcome: Outcome) -> tuple[PartitionCount, ...]:
@@ -48,5 +57,7 @@ def history_ledger(outcome: Outcome) -> tuple[PartitionCount, ...]:
     for (day, fate), rows in outcome.fates.items():
         fates[day][fate] += rows
     days = set(outcome.source) | set(fates)
-    return tuple(PartitionCount(partition=day.isoformat(), source=outcome.source[day], fates=dict(fates[day]))
-                 for day in sorted(days))
+    return tuple(
+        PartitionCount(partition=day.isoformat(), source=outcome.source[day], fates=dict(fates[day]))
+        for day in sorted(days)
+    )

@@ -4,7 +4,6 @@ was first. What each materialization computes is in `admit`, `keep_history` and 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -37,7 +36,8 @@ from data_platform.transforms.admit import AdmitPlan, Held, Outcome, admit, ledg
 from data_platform.transforms.keep_history import history_ledger, keep_history
 from data_platform.transforms.lint import ONE_TO_ONE, qualified
 from data_platform.transforms.projection import raw_rules
-from data_platform.transforms.query import Query, read_query
+from data_platform.transforms.query import Query
+from data_platform.transforms.recipe import fingerprint, query_of
 from data_platform.transforms.replacement import Target, replace_partitions, replace_table
 
 _DECISIONS = "decided_rows"
@@ -101,8 +101,12 @@ class Materializer:
             self.recorder.failed(str(name), run, error, is_blocked=isinstance(error, ContractViolation))
             raise
 
-    @retry(retry=retry_if_exception_type(CommitConflict), wait=wait_random_exponential(multiplier=0.05, max=2),
-           stop=stop_after_attempt(5), reraise=True)
+    @retry(
+        retry=retry_if_exception_type(CommitConflict),
+        wait=wait_random_exponential(multiplier=0.05, max=2),
+        stop=stop_after_attempt(5),
+        reraise=True,
+    )
     def _attempt(self, dataset: Dataset, run: Run, days: DayRange | None) -> Published:
         query = query_of(dataset)
         pinned = self._pin(dataset, query)
@@ -114,11 +118,20 @@ class Materializer:
             computed = self._compute(con, dataset, query, target, pinned, days)
             outcome = computed.outcome or Outcome()
             candidate = Candidate(
-                contract=dataset.contract, run=run, main=computed.main, side=computed.side,
-                fingerprint=fingerprint(self.project, dataset), inputs=pinned.versions,
-                decisions_version=pinned.decisions.version, days=days, rules=rules_of(dataset.contract),
-                waived=dict(outcome.waived), fates=self._fate_results(dataset, query, outcome),
-                partitions=computed.partitions, targets=self._targets(dataset, pinned))
+                contract=dataset.contract,
+                run=run,
+                main=computed.main,
+                side=computed.side,
+                fingerprint=fingerprint(self.project, dataset),
+                inputs=pinned.versions,
+                decisions_version=pinned.decisions.version,
+                days=days,
+                rules=rules_of(dataset.contract),
+                waived=dict(outcome.waived),
+                fates=self._fate_results(dataset, query, outcome),
+                partitions=computed.partitions,
+                targets=self._targets(dataset, pinned),
+            )
             return self.publisher.publish(con, candidate)
 
     def _pin(self, dataset: Dataset, query: Query) -> _Pinned:
@@ -139,8 +152,9 @@ class Materializer:
             if stuck:
                 which = ", ".join(entry.partition for entry in stuck[:5])
                 raise UpstreamBlocked(
-                    f"{dataset.name}: upstream blocked, {name} has {len(stuck)} partitions that were not published ({which}); "
-                    f"mend them, or run the other partitions alone")
+                    f"{dataset.name}: upstream blocked, {len(stuck)} partitions of {name} were not published ({which}); "
+                    f"mend them, or run the other partitions alone"
+                )
 
     def _target(self, dataset: Dataset) -> Target:
         table = self.lake.table(_ref(dataset.name))
@@ -149,7 +163,13 @@ class Materializer:
         return Target(contract=dataset.contract, table=table, base=base)
 
     def _compute(
-        self, con: DuckDBPyConnection, dataset: Dataset, query: Query, target: Target, pinned: _Pinned, days: DayRange | None
+        self,
+        con: DuckDBPyConnection,
+        dataset: Dataset,
+        query: Query,
+        target: Target,
+        pinned: _Pinned,
+        days: DayRange | None,
     ) -> _Computed:
         match dataset.contract.materialization:
             case Materialization.ADMIT:
@@ -177,17 +197,25 @@ class Materializer:
         if pinned.decisions.version >= 0:
             con.execute(f"CREATE OR REPLACE TEMP VIEW {_DECISIONS} AS {pinned.decisions.scan()}")
             decisions = _DECISIONS
-        return AdmitPlan(query=query, raw=self.project.dataset(raw).contract, target=target,
-                         held=Held(table=side, base=held), days=days if target.day else None,
-                         raw_table=qualified(raw), decisions=decisions)
+        return AdmitPlan(
+            query=query,
+            raw=self.project.dataset(raw).contract,
+            target=target,
+            held=Held(table=side, base=held),
+            days=days if target.day else None,
+            raw_table=qualified(raw),
+            decisions=decisions,
+        )
 
     def _incomplete_days(self, con: DuckDBPyConnection, raw: DatasetName) -> tuple[date, ...]:
         """Delivery dates of which some record could not be read: absence from such a snapshot proves nothing."""
         rejected = self.heads.for_reading(self.lake.table(_ref(raw, Zone.REJECTED)))
         if rejected.version < 0 or not rejected.rows:
             return ()
-        rows = con.execute(f"SELECT DISTINCT _event_date FROM {qualified(raw)} WHERE _batch_id IN "
-                           f"(SELECT DISTINCT _batch_id FROM ({rejected.scan(('_batch_id',))}))").fetchall()
+        rows = con.execute(
+            f"SELECT DISTINCT _event_date FROM {qualified(raw)} WHERE _batch_id IN "
+            f"(SELECT DISTINCT _batch_id FROM ({rejected.scan(('_batch_id',))}))"
+        ).fetchall()
         return tuple(row[0] for row in rows)
 
     def _targets(self, dataset: Dataset, pinned: _Pinned) -> dict[DatasetName, str]:
@@ -208,27 +236,10 @@ class Materializer:
         own = [rule for rule in rules_of(dataset.contract) if rule.kind.is_row_kind]
         rules = [rule for rule in (*raw_rules(raw), *own) if rule.severity is Severity.QUARANTINE]
         examined = outcome.source.total()
-        evidence = Evidence(contract_version=dataset.contract.version, expected_rows=examined, redact=redactor(dataset.contract))
+        evidence = Evidence(
+            contract_version=dataset.contract.version, expected_rows=examined, redact=redactor(dataset.contract)
+        )
         return tuple(_fate_result(rule, examined, outcome.broken[rule.name], evidence) for rule in rules)
-
-
-def query_of(dataset: Dataset) -> Query:
-    """The dataset's parsed query.
-
-    Raises:
-        ConfigurationError: the dataset is raw, so it has none.
-    """
-    if dataset.sql_text is None:
-        raise ConfigurationError(f"{dataset.name} is raw: it is ingested, not materialized")
-    return read_query(dataset.sql_text)
-
-
-def fingerprint(project: Project, dataset: Dataset) -> str:
-    """Digest of everything that decides a dataset's rows apart from data: its contract, its SQL, its raw contract."""
-    parts = [dataset.contract.sha256, dataset.sql_text or ""]
-    if dataset.contract.materialization in ONE_TO_ONE:
-        parts += [project.dataset(name).contract.sha256 for name in query_of(dataset).inputs]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _fate_result(rule: Rule, examined: int, failing: int, evidence: Evidence) -> RuleResult:
@@ -237,7 +248,7 @@ def _fate_result(rule: Rule, examined: int, failing: int, evidence: Evidence) ->
 
 
 def _without_side(
-    computed: tuple[Change, tuple[PartitionCount, ...]]
+    computed: tuple[Change, tuple[PartitionCount, ...]],
 ) -> tuple[Change, None, tuple[PartitionCount, ...]]:
     return computed[0], None, computed[1]
 

@@ -1,4 +1,4 @@
-"""The one-row-to-one-row queries of `admit`, `merge` and `scd2`: the same SELECT, carrying each row's origin and verdict.
+"""The one-to-one queries of `admit`, `merge` and `scd2`: the same SELECT, carrying each row's origin and verdict.
 
 Every output row keeps where it came from (`_batch_id`, `_record_no`, `_event_date` …) and the names of the rules it
 breaks, so that a fate can be assigned in one pass.
@@ -51,8 +51,11 @@ def raw_rules(raw: Contract) -> tuple[Rule, ...]:
     if required:
         return rules
     usable = Rule(
-        name=f"raw_{raw.watermark}_usable", kind=RuleKind.NOT_NULL, reason="EVENT_TIME_RANGE",
-        severity=Severity.QUARANTINE, columns=(str(raw.watermark),),
+        name=f"raw_{raw.watermark}_usable",
+        kind=RuleKind.NOT_NULL,
+        reason="EVENT_TIME_RANGE",
+        severity=Severity.QUARANTINE,
+        columns=(str(raw.watermark),),
         description="a row whose event time is missing has no event date",
     )
     return (*rules, usable)
@@ -64,7 +67,7 @@ def row_rules(contract: Contract) -> tuple[Rule, ...]:
     return tuple(rule for rule in rules_of(contract) if rule.kind.is_row_kind and not generated & set(rule.columns))
 
 
-def _projection(node: exp.Expression, contract: Contract) -> str:
+def _projection(node: exp.Expr, contract: Contract) -> str:
     name = node.alias_or_name
     value = node.this if isinstance(node, exp.Alias) else node
     text = value.sql(dialect="duckdb")
@@ -80,4 +83,3 @@ def _failures(rules: Iterable[Rule], alias: str) -> str:
     if not bound:
         return "CAST([] AS VARCHAR[])"
     return f"CASE WHEN {all_pass_sql(bound)} THEN CAST([] AS VARCHAR[]) ELSE {failing_rules_sql(bound)} END"
-

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -46,8 +47,9 @@ class Query:
         return bound.sql(dialect="duckdb")
 
 
+@lru_cache(maxsize=1024)
 def read_query(text: str) -> Query:
-    """Parses one SELECT.
+    """Parses one SELECT; whoever changes the tree copies it first.
 
     Raises:
         UnreadableQuery: it does not parse, or is not exactly one SELECT.
@@ -69,7 +71,7 @@ def bind_range(start: date, end: date) -> Mapping[str, date]:
     return dict(zip(PARTITION_PARAMETERS, (start, end), strict=True))
 
 
-def _bind_parameter(node: exp.Expression) -> exp.Expression:
+def _bind_parameter(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Placeholder) and str(node.this) in PARTITION_PARAMETERS:
         variable = exp.func("getvariable", exp.Literal.string(str(node.this)))
         return exp.cast(variable, "DATE")

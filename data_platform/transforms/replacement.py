@@ -35,7 +35,8 @@ class Target:
     def overlapping(self, days: DayRange) -> tuple[tuple[DataFile, ...], str]:
         """The files that may hold rows of `days`, and a SELECT of their other rows, which must be kept."""
         column = self.contract.partition_column
-        assert column is not None and self.day is not None
+        assert column is not None
+        assert self.day is not None
         low: date = days.start
         high: date = days.last
         if self.contract.column(column).type.kind is TypeKind.TIMESTAMP:
@@ -57,7 +58,9 @@ def replace_partitions(
 ) -> tuple[Change, tuple[PartitionCount, ...]]:
     """Stages the query's rows in place of the partitions in `days`; rows of other days in the same files are kept."""
     bind_days(con, days)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE computed AS SELECT * FROM ({query.sql}) WHERE {within(str(target.day), days)}")
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE computed AS SELECT * FROM ({query.sql}) WHERE {within(str(target.day), days)}"
+    )
     removes, kept = target.overlapping(days)
     staged = stage_rows(con, f"SELECT * FROM computed UNION ALL BY NAME {kept}", target)
     change = Change(table=target.table, base=target.base, adds=tuple(staged), removes=removes)

@@ -15,7 +15,7 @@ from data_platform.lakehouse.tables import Lake
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.partitions import WHOLE_TABLE, PartitionEntry
 from data_platform.metastore.tables import PartitionState
-from data_platform.transforms.materialize import fingerprint, query_of
+from data_platform.transforms.recipe import fingerprint, is_by_day, query_of
 
 _NEVER: dict[str, Any] = {"inputs": {}, "fingerprint": "", "decisions_version": -1}
 
@@ -58,9 +58,11 @@ class Staleness:
         if head is None or head.output_version is None or any(e.state is PartitionState.BLOCKED for e in lines):
             return True
         published = self._published(dataset.name, head.output_version)
-        return (published["fingerprint"] != fingerprint(self.project, dataset)
-                or published["decisions_version"] != self._decisions(dataset.name)
-                or dict(published["inputs"]) != {str(name): self._version(name) for name in query_of(dataset).inputs})
+        return (
+            published["fingerprint"] != fingerprint(self.project, dataset)
+            or published["decisions_version"] != self._decisions(dataset.name)
+            or dict(published["inputs"]) != {str(name): self._version(name) for name in query_of(dataset).inputs}
+        )
 
     def _stale_days(self, dataset: Dataset) -> Iterator[date]:
         lines = {entry.partition: entry for entry in self.metastore.partitions.latest(str(dataset.name))}
@@ -72,8 +74,11 @@ class Staleness:
                 yield day
                 continue
             published = self._published(dataset.name, line.table_version)
-            if (published["fingerprint"] != wanted or published["decisions_version"] != decided
-                    or self._has_newer_input(dataset, day, line, published)):
+            if (
+                published["fingerprint"] != wanted
+                or published["decisions_version"] != decided
+                or self._has_newer_input(dataset, day, line, published)
+            ):
                 yield day
 
     def _has_newer_input(self, dataset: Dataset, day: date, line: PartitionEntry, published: dict[str, Any]) -> bool:
@@ -111,13 +116,6 @@ class Staleness:
 
     def _version(self, name: DatasetName) -> int:
         return self.lake.table(TableRef(Zone(name.layer.value), name.domain, name.name)).version()
-
-
-def is_by_day(dataset: Dataset) -> bool:
-    """Whether the dataset is published partition by partition."""
-    contract = dataset.contract
-    by_day = contract.materialization in (Materialization.ADMIT, Materialization.PARTITION)
-    return by_day and contract.partition_column is not None
 
 
 def _days(lines: Iterable[PartitionEntry]) -> Iterator[date]:

@@ -67,6 +67,6 @@ def local_lake(local_place: Place) -> Lake:
 @pytest.fixture
 def con(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DuckDBPyConnection]:
     credentials = request.getfixturevalue("place").credentials if "place" in request.fixturenames else None
-    with Engine(spill_dir=tmp_path / "spill", memory_limit="500MB", credentials=credentials) as engine:
-        with engine.session() as connection:
-            yield connection
+    engine = Engine(spill_dir=tmp_path / "spill", memory_limit="500MB", credentials=credentials)
+    with engine, engine.session() as connection:
+        yield connection

@@ -100,7 +100,7 @@ def test_an_acknowledged_torn_head_stops_the_writer_with_the_command(
     ledger[2] = table.log.digest(2)
     tear(table, how)
     assert verified_head(table, ledger).kind is HeadKind.TORN_ACKNOWLEDGED
-    with pytest.raises(DamagedTable, match="data-platform recover curated.commerce.orders"):
+    with pytest.raises(DamagedTable, match=r"data-platform recover curated.commerce.orders"):
         writable_snapshot(table, ledger)
     assert table.store.exists(HEAD)
     assert ids(con, readable_snapshot(table, ledger)) == list(range(10))

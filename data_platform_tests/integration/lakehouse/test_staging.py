@@ -41,16 +41,16 @@ def test_no_rows_stage_no_file(lake: Lake, con: DuckDBPyConnection) -> None:
     assert [key for key in table.store.list("") if key.endswith(".parquet")] == []
 
 
-def test_discarded_files_are_gone(lake: Lake, con: DuckDBPyConnection) -> None:
-    table = created(lake)
+def test_discarded_files_are_gone(local_lake: Lake, con: DuckDBPyConnection) -> None:
+    table = created(local_lake)
     files = staged(con, table, rows(0, 5))
     discard(table, files)
     discard(table, files)
     assert not table.store.exists(files[0].path)
 
 
-def test_kept_and_staged_files_are_scanned_together(lake: Lake, con: DuckDBPyConnection) -> None:
-    table = created(lake)
+def test_kept_and_staged_files_are_scanned_together(local_lake: Lake, con: DuckDBPyConnection) -> None:
+    table = created(local_lake)
     append(con, table, 0, 3)
     base = table.snapshot()
     files = staged(con, table, rows(50, 2))
@@ -104,21 +104,21 @@ def test_infinite_and_ancient_times_are_staged_without_bounds(local_lake: Lake, 
     ],
 )
 def test_columns_of_another_type_are_refused_by_name(
-    lake: Lake, con: DuckDBPyConnection, select: str, fault: str
+    local_lake: Lake, con: DuckDBPyConnection, select: str, fault: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=fault):
-        staged(con, created(lake), select)
+        staged(con, created(local_lake), select)
 
 
-def test_columns_may_come_in_any_order(lake: Lake, con: DuckDBPyConnection) -> None:
-    table = created(lake)
+def test_columns_may_come_in_any_order(local_lake: Lake, con: DuckDBPyConnection) -> None:
+    table = created(local_lake)
     files = staged(con, table, f'SELECT note, amount, "at", id FROM ({rows(3, 1)})')
     table.commit(table.snapshot(), adds=files)
     assert con.execute(f"SELECT * FROM ({table.snapshot().scan()})").fetchall()[0][0] == 3
 
 
-def test_a_select_that_changes_between_its_runs_stages_nothing(lake: Lake, con: DuckDBPyConnection) -> None:
-    table = created(lake)
+def test_a_select_that_changes_between_its_runs_stages_nothing(local_lake: Lake, con: DuckDBPyConnection) -> None:
+    table = created(local_lake)
     con.execute("CREATE SEQUENCE moved START 0 INCREMENT 1 CYCLE MINVALUE 0 MAXVALUE 2000")
     select = (
         "SELECT range AS id, TIMESTAMPTZ '2024-01-01 00:00:00+00' + INTERVAL (nextval('moved')) DAY AS at, "

@@ -12,6 +12,7 @@ from duckdb import DuckDBPyConnection
 
 from data_platform.clock import ManualClock
 from data_platform.errors import CommitConflict, ConfigurationError, DamagedTable
+from data_platform.lakehouse.staging import stage
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.lakehouse.tables import Lake
 from data_platform_tests.integration.lakehouse.conftest import Place
@@ -28,12 +29,12 @@ def test_a_table_that_does_not_exist_is_a_snapshot_without_version_or_rows(lake:
         table.commit(snapshot)
 
 
-def test_creating_twice_gives_the_same_table(lake: Lake) -> None:
-    first = created(lake).snapshot()
-    append_free = lake.table(REF).create(SCHEMA)
+def test_creating_twice_gives_the_same_table(local_lake: Lake) -> None:
+    first = created(local_lake).snapshot()
+    append_free = local_lake.table(REF).create(SCHEMA)
     assert (first.version, append_free.version) == (0, 0)
     assert append_free.schema.equals(SCHEMA)
-    assert lake.tables() == [REF]
+    assert local_lake.tables() == [REF]
     assert first.handle is not None
     assert first.handle.metadata().configuration["delta.enableExpiredLogCleanup"] == "false"
 
@@ -78,36 +79,44 @@ def test_adding_and_removing_is_one_commit_and_old_versions_stay_readable(lake: 
     assert sorted(next(iter(json.loads(line))) for line in entry) == ["add", "commitInfo", "remove"]
 
 
-def test_a_commit_without_files_carries_its_transactions(lake: Lake) -> None:
-    table = created(lake)
+def test_a_commit_without_files_carries_its_transactions(local_lake: Lake) -> None:
+    table = created(local_lake)
     commit = table.commit(table.snapshot(), transactions={"till": 1})
     assert (commit.version, table.snapshot().transaction("till"), table.snapshot().rows) == (1, 1, 0)
 
 
+def test_two_appends_from_one_snapshot_never_both_commit(lake: Lake, con: DuckDBPyConnection) -> None:
+    table = created(lake)
+    base = table.snapshot()
+    table.commit(base, adds=staged(con, table, rows(0, 1)))
+    with pytest.raises(CommitConflict, match="another writer"):
+        table.commit(base, adds=staged(con, table, rows(1, 1)))
+    assert ids(con, table.snapshot()) == [0]
+
+
 @pytest.mark.parametrize("kind", ["append", "replace", "transaction", "columns"])
 def test_any_commit_from_a_stale_snapshot_is_a_conflict_and_changes_nothing(
-    lake: Lake, con: DuckDBPyConnection, kind: str
+    local_lake: Lake, con: DuckDBPyConnection, kind: str
 ) -> None:
-    table = created(lake)
+    table = created(local_lake)
     append(con, table, 0)
     stale = table.snapshot()
     append(con, table, 10)
+    new = staged(con, table, rows(20, 1))
+    attempts = {
+        "append": lambda: table.commit(stale, adds=new),
+        "replace": lambda: table.commit(stale, adds=new, removes=stale.files),
+        "transaction": lambda: table.commit(stale, transactions={"till": 1}),
+        "columns": lambda: table.add_columns(stale, [pa.field("new", pa.string())]),
+    }
     with pytest.raises(CommitConflict, match="another writer"):
-        match kind:
-            case "append":
-                table.commit(stale, adds=staged(con, table, rows(20, 1)))
-            case "replace":
-                table.commit(stale, adds=staged(con, table, rows(20, 1)), removes=stale.files)
-            case "transaction":
-                table.commit(stale, transactions={"till": 1})
-            case _:
-                table.add_columns(stale, [pa.field("new", pa.string())])
+        attempts[kind]()
     assert table.version() == 2
     assert ids(con, table.snapshot()) == list(range(20))
 
 
-def test_a_snapshot_can_be_committed_onto_only_once(lake: Lake) -> None:
-    table = created(lake)
+def test_a_snapshot_can_be_committed_onto_only_once(local_lake: Lake) -> None:
+    table = created(local_lake)
     base = table.snapshot()
     table.commit(base, transactions={"till": 1})
     with pytest.raises(CommitConflict):
@@ -169,8 +178,8 @@ def test_a_torn_head_is_never_read_as_fewer_rows(local_lake: Lake, con: DuckDBPy
     assert ids(con, table.snapshot(1)) == list(range(10))
 
 
-def test_a_head_cut_between_two_lines_is_torn_too(lake: Lake, con: DuckDBPyConnection) -> None:
-    table = created(lake)
+def test_a_head_cut_between_two_lines_is_torn_too(local_lake: Lake, con: DuckDBPyConnection) -> None:
+    table = created(local_lake)
     append(con, table, 0)
     key = "_delta_log/00000000000000000001.json"
     table.store.replace(key, table.store.read(key).split(b"\n")[0] + b"\n")
@@ -178,8 +187,8 @@ def test_a_head_cut_between_two_lines_is_torn_too(lake: Lake, con: DuckDBPyConne
         table.snapshot()
 
 
-def test_time_travel_by_time_finds_the_newest_version_then(lake: Lake, con: DuckDBPyConnection) -> None:
-    table = created(lake)
+def test_time_travel_by_time_finds_the_newest_version_then(local_lake: Lake, con: DuckDBPyConnection) -> None:
+    table = created(local_lake)
     append(con, table, 0)
     append(con, table, 10)
     moments = [commit.timestamp for commit in table.history()]
@@ -191,15 +200,15 @@ def test_time_travel_by_time_finds_the_newest_version_then(lake: Lake, con: Duck
         table.snapshot(9)
 
 
-def test_added_columns_are_null_in_older_files_and_kept_in_newer_ones(lake: Lake, con: DuckDBPyConnection) -> None:
-    table = created(lake)
+def test_added_columns_are_null_in_older_files_and_kept_in_newer_ones(
+    local_lake: Lake, con: DuckDBPyConnection
+) -> None:
+    table = created(local_lake)
     append(con, table, 0, 2)
     table.add_columns(table.snapshot(), [pa.field("colour", pa.string()), pa.field("size", pa.int32())])
     base = table.snapshot()
     assert base.schema.names == [*SCHEMA.names, "colour", "size"]
     assert con.execute(f"SELECT colour, size FROM ({base.scan()})").fetchall() == [(None, None)] * 2
-    from data_platform.lakehouse.staging import stage
-
     select = f"SELECT *, 'red' AS colour, CAST(id AS INTEGER) AS size FROM ({rows(5, 1)})"
     table.commit(base, adds=stage(con, select, table=table, schema=base.schema, name=lambda: "file-with-colour"))
     found = con.execute(f"SELECT size, colour, id FROM ({table.snapshot().scan()}) ORDER BY id").fetchall()
@@ -213,11 +222,9 @@ def test_added_columns_are_null_in_older_files_and_kept_in_newer_ones(lake: Lake
         table.add_columns(table.snapshot(), [pa.field("x", pa.int64(), nullable=False)])
 
 
-def test_statistics_reach_beyond_the_thirty_second_column(lake: Lake, con: DuckDBPyConnection) -> None:
-    from data_platform.lakehouse.staging import stage
-
+def test_statistics_reach_beyond_the_thirty_second_column(local_lake: Lake, con: DuckDBPyConnection) -> None:
     schema = pa.schema([(f"c{n:02}", pa.int64()) for n in range(40)])
-    table = lake.table(TableRef(Zone.RAW, "wide", "wide"))
+    table = local_lake.table(TableRef(Zone.RAW, "wide", "wide"))
     base = table.create(schema)
     select = "SELECT " + ", ".join(f"CAST({n} AS BIGINT) AS c{n:02}" for n in range(40))
     table.commit(base, adds=stage(con, select, table=table, schema=schema, name=lambda: "wide-file"))

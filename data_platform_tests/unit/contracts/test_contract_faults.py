@@ -101,8 +101,12 @@ COLUMNS = [
     Case(ORDERS, "        partitioned: true\n", "", "partitionKeyPosition without partitioned"),
     Case(ORDERS, "to: curated.shop.customers.customer_no", "to: customers.customer_no", "does not name its target"),
     Case(ORDERS, "type: foreignKey", "type: friend", "relationship type 'friend' is not enforced"),
-    Case(ORDERS, "{name: visits, logicalType: integer}", "{name: CITY, logicalType: integer}", "has field 'CITY' twice"),
-    Case(ORDERS, "{name: visits, ", "{unique: true, name: visits, ", "unique is not enforced inside an object or array"),
+    Case(
+        ORDERS, "{name: visits, logicalType: integer}", "{name: CITY, logicalType: integer}", "has field 'CITY' twice"
+    ),
+    Case(
+        ORDERS, "{name: visits, ", "{unique: true, name: visits, ", "unique is not enforced inside an object or array"
+    ),
     Case(RAW, "value: [OrderNo]", "value: OrderNo", "platform.aliases is no list of names"),
     Case(RAW, "value: [OrderNo]", "value: [ordered_at]", "alias 'ordered_at' of column 'Order No' already means"),
     Case(
@@ -158,7 +162,12 @@ PLATFORM = [
     Case(HISTORY, "value: scd2", "value: scd3", "platform.materialization has no value 'scd3'"),
     Case(HISTORY, "value: scd2", "value: ingest", "ingest is what raw datasets do"),
     Case(HISTORY, "value: changed_at", "value: []", "platform.sequence is no list of different names"),
-    Case(HISTORY, "property: platform.sequence, value: changed_at", "property: platform.deletes, value: {a: 1}", "no key 'a'"),
+    Case(
+        HISTORY,
+        "property: platform.sequence, value: changed_at",
+        "property: platform.deletes, value: {a: 1}",
+        "no key 'a'",
+    ),
     Case(ORDERS, "value: {product: checkout}", "value: {product: 3}", "cost tag 'product' is no text"),
     Case(ORDERS, "value: {product: checkout}", "value: checkout", "platform.cost_tags is no mapping"),
 ]
@@ -228,7 +237,7 @@ def test_the_good_contracts_have_no_fault() -> None:
 
 def test_all_faults_of_a_file_are_reported_together(tmp_path: Path) -> None:
     path = copy_of_shop(tmp_path) / f"{ORDERS}.odcs.yaml"
-    wrong = [case for case in (HEAD[4], HEAD[6], KEYS[1], KEYS[2], COLUMNS[3], QUALITY[0], CONSISTENCY[10])]
+    wrong = [HEAD[4], HEAD[6], KEYS[1], KEYS[2], COLUMNS[3], QUALITY[0], CONSISTENCY[10]]
     for case in wrong:
         exchange(path, case.old, case.new)
     found = read_contract(path).faults

@@ -16,9 +16,26 @@ from data_platform_tests.unit.contracts.shop_project import SHOP
 
 SOURCES = [path.read_text(encoding="utf-8") for path in sorted(SHOP.rglob("*.odcs.yaml"))]
 WORDS = sorted({word.strip("{}[],:\"'") for text in SOURCES for word in text.split()} - {""})
-SCALARS = ["null", "true", "-1", "0", "1.5", ".nan", "1e99", "9" * 60, "''", "[]", "{}", "[[]]", "{a: {}}", "2020-01-01"]
+SCALARS = [
+    "null",
+    "true",
+    "-1",
+    "0",
+    "1.5",
+    ".nan",
+    "1e99",
+    "9" * 60,
+    "''",
+    "[]",
+    "{}",
+    "[[]]",
+    "{a: {}}",
+    "2020-01-01",
+]
 JUNK = st.one_of(
-    st.sampled_from([*WORDS, *SCALARS, "\n", "  ", "- ", ": ", "{", "}", "[", "]", "'", '"', "\\0", "\t", "&a", "*a", "!!int", "|"]),
+    st.sampled_from(
+        [*WORDS, *SCALARS, "\n", "  ", "- ", ": ", "{", "}", "[", "]", "'", '"', "\\0", "\t", "&a", "*a", "!!int", "|"]
+    ),
     st.text(string.printable, max_size=6),
     st.text(max_size=4),
 )

@@ -36,7 +36,12 @@ def test_a_good_project_is_found_whole(tmp_path: Path) -> None:
         "served.shop.daily_sales",
     ]
     (domain,) = project.domains
-    assert (domain.name, domain.team, domain.on_call, domain.cost_centre) == ("shop", "Shop Data", "#shop-on-call", "CC-1")
+    assert (domain.name, domain.team, domain.on_call, domain.cost_centre) == (
+        "shop",
+        "Shop Data",
+        "#shop-on-call",
+        "CC-1",
+    )
     assert domain.budget == Budget(amount=Decimal("120.50"), currency="EUR", period="month")
     assert [(entry.name, entry.kind, str(entry.dataset), entry.line) for entry in domain.connectors] == [
         ("order_files", "file_drop", "raw.shop.orders", 2),
@@ -57,7 +62,7 @@ def test_the_sample_domains_have_no_fault() -> None:
 
 def test_an_unknown_dataset_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
     copy_of_shop(tmp_path)
-    with pytest.raises(ConfigurationError, match="write 'curated.shop.orders'"):
+    with pytest.raises(ConfigurationError, match=r"write 'curated\.shop\.orders'"):
         discover([tmp_path]).dataset(DatasetName(Layer.CURATED, "shop", "order"))
 
 
@@ -78,8 +83,18 @@ def test_an_unknown_dataset_is_refused_with_the_nearest_name(tmp_path: Path) -> 
         ("connectors.yaml", "raw.shop.orders", "raw.shop.customers", "no connector fills raw.shop.orders"),
         ("connectors.yaml", "  order_files:", "  Order Files:", "connector 'Order Files' is not a lower case name"),
         ("curated/orders.sql", "SELECT * FROM raw.shop.orders\n", " ", "is empty"),
-        ("curated/orders.odcs.yaml", "shop.customers.cust", "shop.buyers.cust", "curated.shop.buyers, which does not exist"),
-        ("curated/orders.odcs.yaml", "customers.customer_no", "customers.number", "customers.number, which does not exist"),
+        (
+            "curated/orders.odcs.yaml",
+            "shop.customers.cust",
+            "shop.buyers.cust",
+            "curated.shop.buyers, which does not exist",
+        ),
+        (
+            "curated/orders.odcs.yaml",
+            "customers.customer_no",
+            "customers.number",
+            "customers.number, which does not exist",
+        ),
         ("curated/orders.odcs.yaml", "customers.customer_no", "customers.valid_to", "'customer_no' is a string, but"),
     ],
 )

@@ -100,7 +100,9 @@ def test_columns_carry_types_bounds_and_keys_exactly() -> None:
 def test_an_admitted_dataset_dedupes_by_its_primary_key_unless_told_otherwise(tmp_path: Path) -> None:
     assert read("curated/orders").dedupe_key == ("order_no",)
     path = copy_of_shop(tmp_path) / "curated/orders.odcs.yaml"
-    exchange(path, "{property: platform.tier, value: gold}", "{property: platform.dedupe_key, value: [email, placed_on]}")
+    exchange(
+        path, "{property: platform.tier, value: gold}", "{property: platform.dedupe_key, value: [email, placed_on]}"
+    )
     contract = read_contract(path).contract
     assert contract is not None
     assert contract.dedupe_key == ("email", "placed_on")

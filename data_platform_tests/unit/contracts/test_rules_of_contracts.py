@@ -102,7 +102,9 @@ def test_an_entry_that_says_not_null_replaces_the_derived_rule(tmp_path: Path) -
 
 def test_a_reference_may_be_raised_to_block(tmp_path: Path) -> None:
     path = copy_of_shop(tmp_path) / "curated/orders.odcs.yaml"
-    raised = "        customProperties: [{property: platform.reference_severity, value: block}]\n        relationships:\n"
+    raised = (
+        "        customProperties: [{property: platform.reference_severity, value: block}]\n        relationships:\n"
+    )
     exchange(path, "        relationships:\n", raised)
     assert next(r for r in rules_of(read(path)) if r.kind is RuleKind.REFERENCE).severity is BLOCK
 
@@ -113,7 +115,12 @@ def test_a_reference_may_be_raised_to_block(tmp_path: Path) -> None:
         ("mustBe: 0", RuleKind.ENUM, QUARANTINE, Tolerance()),
         ("mustBeLessThan: 5", RuleKind.ENUM, BLOCK, Tolerance(rows=4)),
         ("mustBeLessOrEqualTo: 5", RuleKind.ENUM, BLOCK, Tolerance(rows=5)),
-        ("mustBeLessOrEqualTo: 0.5, unit: percent, severity: warn", RuleKind.ENUM, WARN, Tolerance(ratio=Decimal("0.005"))),
+        (
+            "mustBeLessOrEqualTo: 0.5, unit: percent, severity: warn",
+            RuleKind.ENUM,
+            WARN,
+            Tolerance(ratio=Decimal("0.005")),
+        ),
     ],
 )
 def test_invalid_values_are_an_enum_that_forgives(

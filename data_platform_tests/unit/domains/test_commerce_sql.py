@@ -34,8 +34,13 @@ def sample(tmp_path_factory):
 def warehouse(project, sample):
     shop, _ = sample
     house = Warehouse(project, "commerce")
-    for name, rows in (("orders", shop.orders), ("order_lines", shop.lines), ("payments", shop.payments),
-                       ("web_events", shop.events), ("products", shop.products)):
+    for name, rows in (
+        ("orders", shop.orders),
+        ("order_lines", shop.lines),
+        ("payments", shop.payments),
+        ("web_events", shop.events),
+        ("products", shop.products),
+    ):
         house.fill(f"raw.commerce.{name}", rows)
         house.compute(f"curated.commerce.{name}")
     flags = [row | {"marketing_consent": row["marketing_consent"] == "true"} for row in shop.current_customers]
@@ -57,11 +62,19 @@ def test_the_domain_has_every_dataset_of_the_sample_shop(project):
 
 
 def test_daily_revenue_is_that_of_the_books(warehouse, sample):
-    found = {(str(r["order_date"]), r["currency"]): (r["orders_count"], r["cancelled_orders_count"], r["gross_amount"],
-                                                     r["line_amount"])
-             for r in warehouse.rows("served.commerce.daily_revenue")}
-    assert found == {(r.order_date, r.currency): (r.orders_count, r.cancelled_orders_count, r.gross_amount, r.line_amount)
-                     for r in sample[1].daily_revenue}
+    found = {
+        (str(r["order_date"]), r["currency"]): (
+            r["orders_count"],
+            r["cancelled_orders_count"],
+            r["gross_amount"],
+            r["line_amount"],
+        )
+        for r in warehouse.rows("served.commerce.daily_revenue")
+    }
+    assert found == {
+        (r.order_date, r.currency): (r.orders_count, r.cancelled_orders_count, r.gross_amount, r.line_amount)
+        for r in sample[1].daily_revenue
+    }
 
 
 def test_a_range_of_days_gives_the_rows_of_those_days_only(warehouse):
@@ -74,8 +87,11 @@ def test_a_range_of_days_gives_the_rows_of_those_days_only(warehouse):
 
 
 def test_reconciliation_lists_exactly_the_differences_of_the_books(warehouse, sample):
-    found = {(r["order_id"], r["currency"]): (r["status"], r["billed_amount"], r["paid_amount"], r["difference"])
-             for r in warehouse.rows("served.commerce.billing_reconciliation") if r["status"] != "settled"}
+    found = {
+        (r["order_id"], r["currency"]): (r["status"], r["billed_amount"], r["paid_amount"], r["difference"])
+        for r in warehouse.rows("served.commerce.billing_reconciliation")
+        if r["status"] != "settled"
+    }
     assert found == {(d.order_id, d.currency): (d.status, d.billed, d.paid, d.amount) for d in sample[1].differences}
     assert len(warehouse.rows("served.commerce.billing_reconciliation")) == sample[1].reconciled_orders
 
@@ -99,7 +115,9 @@ def test_product_performance_adds_up_to_the_lines_of_admitted_orders(warehouse):
 
 
 def test_the_funnel_counts_each_visit_once_a_day_and_step(warehouse, sample):
-    visits = {(e["event_time"].date(), e["context"]["device"], e["event_type"], e["session_id"]) for e in sample[0].events}
+    visits = {
+        (e["event_time"].date(), e["context"]["device"], e["event_type"], e["session_id"]) for e in sample[0].events
+    }
     purchases = Counter((day, device) for day, device, step, _ in visits if step == "purchase")
     any_step = Counter((day, device) for day, device, _ in {(d, v, s) for d, v, _, s in visits})
     rows = warehouse.rows("served.commerce.conversion_funnel")
@@ -110,13 +128,23 @@ def test_the_funnel_counts_each_visit_once_a_day_and_step(warehouse, sample):
 
 def test_measures_of_the_reconciliation_give_one_number_each(project, warehouse, sample):
     contract = project.datasets[next(n for n in project.datasets if n.name == "billing_reconciliation")].contract
-    found = {rule.name: warehouse.value(rule.query) for rule in contract.quality if rule.query and not rule.row_expression}
+    found = {
+        rule.name: warehouse.value(rule.query) for rule in contract.quality if rule.query and not rule.row_expression
+    }
     assert found == {"closes_to_zero": 0, "open_differences": len(sample[1].differences)}
 
 
-@pytest.mark.parametrize("name", ["curated.commerce.order_lines", "curated.commerce.orders", "curated.commerce.products",
-                                  "curated.commerce.customers", "curated.commerce.web_events",
-                                  *(f"served.commerce.{name}" for name in SERVED)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "curated.commerce.order_lines",
+        "curated.commerce.orders",
+        "curated.commerce.products",
+        "curated.commerce.customers",
+        "curated.commerce.web_events",
+        *(f"served.commerce.{name}" for name in SERVED),
+    ],
+)
 def test_sound_rows_break_no_row_rule(name, warehouse):
     broken = warehouse.row_rules_broken(name)
     allowed = {"lines_explain_revenue", "funnel_narrows"}  # warn: what was held back upstream shows here

@@ -28,8 +28,9 @@ def loaded(project, lines):
     house = Warehouse(project, "retail")
     house.fill("raw.retail.online_retail_lines", [dict(zip(RAW, line, strict=True)) for line in lines])
     house.compute("curated.retail.invoice_lines")
-    house.con.execute("CREATE OR REPLACE TABLE curated.retail.invoice_lines AS "
-                      "SELECT DISTINCT * FROM curated.retail.invoice_lines")
+    house.con.execute(
+        "CREATE OR REPLACE TABLE curated.retail.invoice_lines AS SELECT DISTINCT * FROM curated.retail.invoice_lines"
+    )
     for name in SERVED:
         house.compute(f"served.retail.{name}")
     return house
@@ -41,13 +42,16 @@ def small(project):
         return datetime(2010, 12, day, hour, tzinfo=UTC)
 
     sale = ("536365", "85123a", ' WHITE  "T-LIGHT" HOLDER ', 6, at(1, 8), Decimal("2.55"), "17850.0", "United Kingdom")
-    return loaded(project, [
-        sale,
-        sale,
-        ("536366", "POST", None, 1, at(1, 9), Decimal("18.00"), None, " France "),
-        ("C536367", "85123A", 'WHITE "T-LIGHT" HOLDER', -2, at(3, 7), Decimal("2.55"), "17850.0", "United Kingdom"),
-        ("536368", "22139", "", -5, at(3, 8), Decimal("0.00"), None, "United Kingdom"),
-    ])
+    return loaded(
+        project,
+        [
+            sale,
+            sale,
+            ("536366", "POST", None, 1, at(1, 9), Decimal("18.00"), None, " France "),
+            ("C536367", "85123A", 'WHITE "T-LIGHT" HOLDER', -2, at(3, 7), Decimal("2.55"), "17850.0", "United Kingdom"),
+            ("536368", "22139", "", -5, at(3, 8), Decimal("0.00"), None, "United Kingdom"),
+        ],
+    )
 
 
 def test_no_query_has_a_fault(project):

@@ -55,5 +55,8 @@ class Warehouse:
     def row_rules_broken(self, name: str) -> dict[str, int]:
         """How many rows break each row expression of the contract."""
         contract = self.project.datasets[DatasetName.parse(name)].contract
-        return {rule.name: self.value(f"SELECT count(*) FILTER (WHERE NOT ({rule.query})) FROM {name}")
-                for rule in contract.quality if rule.row_expression}
+        return {
+            rule.name: self.value(f"SELECT count(*) FILTER (WHERE NOT ({rule.query})) FROM {name}")
+            for rule in contract.quality
+            if rule.row_expression
+        }

@@ -23,11 +23,10 @@ def test_a_connection_is_bounded_in_utc_and_fetches_no_extension(tmp_path: Path)
 
 def test_a_query_larger_than_memory_spills_and_the_folder_is_removed(tmp_path: Path) -> None:
     spill = tmp_path / "spill"
-    with Engine(spill_dir=spill, memory_limit="40MB", threads=1) as engine:
-        with engine.session() as con:
-            con.execute("CREATE TABLE big AS SELECT range AS a, md5(range::VARCHAR) AS b FROM range(1200000)")
-            assert con.execute("SELECT count(*) FROM big").fetchall() == [(1_200_000,)]
-            assert [path for path in spill.rglob("*") if path.is_file()]
+    with Engine(spill_dir=spill, memory_limit="40MB", threads=1) as engine, engine.session() as con:
+        con.execute("CREATE TABLE big AS SELECT range AS a, md5(range::VARCHAR) AS b FROM range(1200000)")
+        assert con.execute("SELECT count(*) FROM big").fetchall() == [(1_200_000,)]
+        assert [path for path in spill.rglob("*") if path.is_file()]
     assert list(spill.iterdir()) == []
 
 
@@ -52,5 +51,5 @@ def test_snapshots_resolve_by_their_three_part_names(tmp_path: Path) -> None:
         register_query(con, "late.commerce.odd name", "SELECT 1 AS id")
         joined = con.execute('SELECT l.id FROM late.commerce."odd name" l LEFT JOIN raw.commerce.orders o USING (id)')
         assert joined.fetchall() == [(1,)]
-        with pytest.raises(ValueError, match="three|layer"):
+        with pytest.raises(ValueError, match=r"three|layer"):
             register_query(con, "orders", "SELECT 1")

@@ -107,10 +107,10 @@ def test_tampering_names_the_object(log: LandingLog, tmp_path: Path) -> None:
     path = tmp_path / landed.key
     path.chmod(0o644)
     path.write_bytes(b"0riginal")
-    with pytest.raises(TamperedObject, match="a.csv.*no longer has the digest"):
+    with pytest.raises(TamperedObject, match=r"a.csv.*no longer has the digest"):
         log.verify(landed)
     path.unlink()
-    with pytest.raises(TamperedObject, match="a.csv.*is missing"):
+    with pytest.raises(TamperedObject, match=r"a.csv.*is missing"):
         log.verify(landed)
 
 
@@ -137,7 +137,7 @@ def test_a_missing_or_exchanged_manifest_stops_the_reader(log: LandingLog, tmp_p
         log.append(manifest(n, source="till"))
     folder = tmp_path / "landing/commerce/orders/batches/till"
     (folder / f"{2:020}.json").replace(tmp_path / "away")
-    with pytest.raises(FatalError, match="till/2 of raw.commerce.orders is missing"):
+    with pytest.raises(FatalError, match=r"till/2 of raw.commerce.orders is missing"):
         list(log.manifests("till"))
     (folder / f"{2:020}.json").write_bytes((folder / f"{3:020}.json").read_bytes())
     with pytest.raises(FatalError, match="says it is till/3"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import duckdb
 import polars as pl
@@ -16,10 +17,16 @@ from data_platform.quality.predicates import predicate
 
 
 def in_sql(rule: Rule, table: pa.Table) -> list[bool | None]:
-    with duckdb.connect(config={"threads": 1}) as con:
-        con.execute("SET TimeZone = 'UTC'")
-        con.register("rows_", table)
-        return [row[0] for row in con.execute(f"SELECT {predicate(rule, quote_identifier)} FROM rows_").fetchall()]
+    con = _connection()
+    con.register("rows_", table)
+    return [row[0] for row in con.execute(f"SELECT {predicate(rule, quote_identifier)} FROM rows_").fetchall()]
+
+
+@cache
+def _connection() -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(config={"threads": 1})
+    con.execute("SET TimeZone = 'UTC'")
+    return con
 
 
 def in_pandera(rule: Rule, table: pa.Table) -> list[bool]:

@@ -22,7 +22,9 @@ DATASET = DatasetName(Layer.CURATED, "shop", "orders")
 
 def rule(kind: RuleKind, column: str | None = None, /, **fields: object) -> Rule:
     name = f"{column}_{kind}" if column else str(kind)
-    made = Rule(name=name, kind=kind, reason=kind.upper(), severity=Severity.QUARANTINE, columns=(column,) if column else ())
+    made = Rule(
+        name=name, kind=kind, reason=kind.upper(), severity=Severity.QUARANTINE, columns=(column,) if column else ()
+    )
     return replace(made, **fields)  # type: ignore[arg-type]
 
 

@@ -10,8 +10,6 @@ from decimal import Decimal
 import duckdb
 import pyarrow as pa
 import pytest
-from data_platform_tests.unit.quality.engines import in_pandera, in_sql
-from data_platform_tests.unit.quality.rule_makers import rule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +19,8 @@ from data_platform.contracts.types import quote_identifier
 from data_platform.quality.audit import BatchAudit
 from data_platform.quality.fates import bind, failing_rules_sql
 from data_platform.quality.verdicts import Evidence, Verdict
+from data_platform_tests.unit.quality.engines import in_pandera, in_sql
+from data_platform_tests.unit.quality.rule_makers import rule
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SCHEMA = pa.schema(
@@ -60,7 +60,7 @@ RULES: tuple[Rule, ...] = (
     rule(RuleKind.ROW_SQL, name="sql_price", query="NOT (price > amount) AND (n BETWEEN 0 AND 5 OR flag IS NULL)"),
     rule(RuleKind.ROW_SQL, name="sql_days", query="day >= DATE '2021-01-01' OR state IN ('new', 'paid')"),
     rule(RuleKind.ROW_SQL, name="sql_sum", query="ratio * 2 + 1 > ratio AND length(code) <= 4 AND ratio - 0.5 <= 1"),
-    rule(RuleKind.ROW_SQL, name="sql_overflow", query="n * 4 > 0"),
+    rule(RuleKind.ROW_SQL, name="sql_overflow", query="n * 4 > n"),
     rule(RuleKind.ROW_SQL, name="sql_duck", query="abs(ratio) < 2 OR lower(state) = 'new'"),
     rule(RuleKind.ROW_SQL, name="sql_case", query="CASE WHEN flag THEN n > 3 ELSE amount IS NOT NULL END"),
 )  # fmt: skip
@@ -136,7 +136,18 @@ def test_rows_that_pass_the_fates_pass_the_audit() -> None:
 
 _TEXT = st.one_of(st.none(), st.text(max_size=6), st.text(st.sampled_from("aZ0_-.@ éжλ\u200b\n\x00"), max_size=6))
 _PATTERNS = st.sampled_from(
-    [r"\w+", r"[^\s@]+@[^\s@]+", r"\D*", r"a|b|", r"[\w.-]{2,4}", r"(?i)a.*z", r"\S+\s?\S*", r"[^a]", r"\p{L}+", r".{0,3}"]
+    [
+        r"\w+",
+        r"[^\s@]+@[^\s@]+",
+        r"\D*",
+        r"a|b|",
+        r"[\w.-]{2,4}",
+        r"(?i)a.*z",
+        r"\S+\s?\S*",
+        r"[^a]",
+        r"\p{L}+",
+        r".{0,3}",
+    ]
 )
 
 

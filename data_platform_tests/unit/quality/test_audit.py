@@ -9,7 +9,6 @@ from decimal import Decimal
 import polars as pl
 import pyarrow as pa
 import pytest
-from data_platform_tests.unit.quality.rule_makers import STRING, column, contract, rule
 from pandera.config import ValidationDepth, config_context
 
 from data_platform.contracts.model import Severity, Tolerance
@@ -18,6 +17,7 @@ from data_platform.governance.redaction import redactor
 from data_platform.quality import pandera_checks
 from data_platform.quality.audit import BatchAudit
 from data_platform.quality.verdicts import HIDDEN, Evidence, RuleResult, Verdict
+from data_platform_tests.unit.quality.rule_makers import STRING, column, contract, rule
 
 SCHEMA = pa.schema([("id", pa.string()), ("n", pa.int64()), ("_record_no", pa.int64())])
 NOT_NULL = rule(RuleKind.NOT_NULL, "id", severity=Severity.BLOCK)

@@ -8,13 +8,13 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from data_platform_tests.unit.quality.engines import both, in_pandera, in_sql
-from data_platform_tests.unit.quality.rule_makers import rule
 
 from data_platform.contracts.rules import RuleKind
 from data_platform.contracts.types import quote_identifier
 from data_platform.errors import ConfigurationError
 from data_platform.quality.predicates import literal, predicate
+from data_platform_tests.unit.quality.engines import both, in_pandera, in_sql
+from data_platform_tests.unit.quality.rule_makers import rule
 
 UTC_US = pa.timestamp("us", tz="UTC")
 
@@ -122,7 +122,7 @@ def test_length_counts_code_points() -> None:
         (r"[]a]+", ["]a"], ["b"]),
         (r"a\sb", ["a b", "a\tb"], ["a\u00a0b"]),
         (r"\Qa.b\E+", ["a.b", "a.bb"], ["axb"]),
-        (r"'\\""", ["'\\"], ["'"]),
+        (r"'\\" "", ["'\\"], ["'"]),
         (r"é\b.*", ["éa"], ["é", "éé"]),
     ],
 )
@@ -141,18 +141,32 @@ def test_an_enum_holds_quotes_and_numbers_of_any_type() -> None:
         False,
     ]
     assert both(rule(RuleKind.ENUM, "x", enum=(1, Decimal("2.5"))), [1, 2, 3], pa.int32()) == [True, False, False]
-    assert both(rule(RuleKind.ENUM, "x", enum=(Decimal("0.10"),)), [Decimal("0.10"), Decimal("0.11")], pa.decimal128(9, 2)) == [True, False]
+    assert both(
+        rule(RuleKind.ENUM, "x", enum=(Decimal("0.10"),)), [Decimal("0.10"), Decimal("0.11")], pa.decimal128(9, 2)
+    ) == [True, False]
     assert both(rule(RuleKind.ENUM, "x", enum=(0.1, 2)), [0.1, 2.0, math.nan], pa.float64()) == [True, True, False]
     assert both(rule(RuleKind.ENUM, "x", enum=(True,)), [True, False], pa.bool_()) == [True, False]
-    assert both(rule(RuleKind.ENUM, "x", enum=(date(2020, 1, 1),)), [date(2020, 1, 1), date(2020, 1, 2)], pa.date32()) == [True, False]
+    assert both(
+        rule(RuleKind.ENUM, "x", enum=(date(2020, 1, 1),)), [date(2020, 1, 1), date(2020, 1, 2)], pa.date32()
+    ) == [True, False]
 
 
 def test_multiples_are_exact_for_exact_numbers_and_near_for_doubles() -> None:
     assert both(rule(RuleKind.MULTIPLE_OF, "x", multiple_of=5), [0, -10, 7], pa.int64()) == [True, True, False]
     values = [Decimal("1.20"), Decimal("1.21"), Decimal("-0.05")]
-    assert both(rule(RuleKind.MULTIPLE_OF, "x", multiple_of=Decimal("0.05")), values, pa.decimal128(10, 2)) == [True, False, True]
+    assert both(rule(RuleKind.MULTIPLE_OF, "x", multiple_of=Decimal("0.05")), values, pa.decimal128(10, 2)) == [
+        True,
+        False,
+        True,
+    ]
     doubles = [0.3, 0.35, math.nan, math.inf, 1e15]
-    assert both(rule(RuleKind.MULTIPLE_OF, "x", multiple_of=0.1), doubles, pa.float64()) == [True, False, False, False, True]
+    assert both(rule(RuleKind.MULTIPLE_OF, "x", multiple_of=0.1), doubles, pa.float64()) == [
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -242,7 +256,7 @@ def test_values_without_a_literal_are_refused() -> None:
 def test_a_row_on_which_an_expression_cannot_be_computed_breaks_the_rule() -> None:
     whole = rule(RuleKind.ROW_SQL, query="CAST(x AS INTEGER) > 3")
     assert both(whole, ["4", "3", "secret", None, ""], pa.string()) == [True, False, False, True, False]
-    assert both(rule(RuleKind.ROW_SQL, query="x * 4 > 0"), [1, 2**62, None], pa.int64()) == [True, False, True]
+    assert both(rule(RuleKind.ROW_SQL, query="x * 4 > x"), [1, 2**62, None], pa.int64()) == [True, False, True]
     assert both(rule(RuleKind.ROW_SQL, query="1 / x > 0"), [1, 0], pa.int64()) == [True, True]
 
 

@@ -185,8 +185,7 @@ def admit(reading: Reading, key, sequence=lambda row: 0, same=lambda row: tuple(
 
 def set_late_aside(reading: Reading, watermark: datetime, lateness: timedelta, published: set[date]) -> None:
     """Takes events out that were too late when they arrived."""
-    late = [r for r in reading.rows
-            if r["event_time"] < watermark - lateness and r["event_time"].date() in published]
+    late = [r for r in reading.rows if r["event_time"] < watermark - lateness and r["event_time"].date() in published]
     reading.fates["late"] += len(late)
     reading.rows = [row for row in reading.rows if row not in late]
 
@@ -233,6 +232,10 @@ class Shop:
     @property
     def readings(self) -> dict[str, Reading]:
         return {
-            "customers": self.customers_read, "products": self.products_read, "orders": self.orders_read,
-            "order_lines": self.lines_read, "payments": self.payments_read, "web_events": self.events_read,
+            "customers": self.customers_read,
+            "products": self.products_read,
+            "orders": self.orders_read,
+            "order_lines": self.lines_read,
+            "payments": self.payments_read,
+            "web_events": self.events_read,
         }

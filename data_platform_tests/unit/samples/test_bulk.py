@@ -48,8 +48,10 @@ def test_clean_revenue_is_known_in_advance(clean):
 def test_clean_files_have_the_columns_of_dirty_ones(clean, folder, planted):
     _, _, clean_folder = clean
     for dataset in ("customers", "products", "orders", "order_lines"):
-        headers = {next(iter(sorted((root / dataset).glob("*.csv")))).read_text(encoding="utf-8").splitlines()[0]
-                   for root in (folder, clean_folder)}
+        headers = {
+            next(iter(sorted((root / dataset).glob("*.csv")))).read_text(encoding="utf-8").splitlines()[0]
+            for root in (folder, clean_folder)
+        }
         assert len(headers) == 1
 
 

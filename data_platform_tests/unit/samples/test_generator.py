@@ -10,14 +10,18 @@ from decimal import Decimal
 import pytest
 
 from data_platform.samples.generator import generate
+from data_platform.samples.late_drop import deliver_late_drop
 from data_platform.samples.planted import Drop
 
 DATASETS = ("customers", "products", "orders", "order_lines", "payments", "web_events")
 
 
 def digests(folder):
-    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
-            for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
 
 
 def test_equal_seeds_write_equal_files(tmp_path):
@@ -55,8 +59,11 @@ def test_every_planted_reason_is_found_as_often_as_planted(dataset, planted, sho
 def test_source_rows_are_the_sum_of_all_fates(dataset, planted):
     totals = planted.totals(f"raw.commerce.{dataset}")
     skipped = totals.pop("skipped", 0)
-    assert skipped == (0 if dataset != "orders" else next(
-        record.source_rows for record in planted.files if record.file.endswith("resend.csv")))
+    assert skipped == (
+        0
+        if dataset != "orders"
+        else next(record.source_rows for record in planted.files if record.file.endswith("resend.csv"))
+    )
     assert totals.pop("source_rows") == sum(totals.values())
 
 
@@ -104,7 +111,9 @@ def test_a_resent_file_and_an_unchanged_snapshot_repeat_their_bytes(folder, plan
     orders = folder / "orders"
     assert (orders / "orders_2026-03-05.csv").read_bytes() == (orders / "orders_2026-03-05_resend.csv").read_bytes()
     customers = folder / "customers"
-    assert (customers / "customers_2026-03-05.csv").read_bytes() == (customers / "customers_2026-03-06.csv").read_bytes()
+    assert (customers / "customers_2026-03-05.csv").read_bytes() == (
+        customers / "customers_2026-03-06.csv"
+    ).read_bytes()
 
 
 def test_late_events_come_only_with_the_second_drop(planted):
@@ -112,11 +121,19 @@ def test_late_events_come_only_with_the_second_drop(planted):
     assert planted.totals("raw.commerce.web_events", Drop.LATE) == {"curated": 16, "late": 20, "source_rows": 36}
 
 
+def test_the_late_drop_is_delivered_where_the_first_files_lie(tmp_path):
+    generate(tmp_path, scale=0.3, days=2)
+    (delivered,) = deliver_late_drop(tmp_path)
+    assert delivered == tmp_path / "web_events" / "web_events_2026-03-03.ndjson"
+    assert delivered.read_bytes() == (tmp_path / "web_events_late" / delivered.name).read_bytes()
+
+
 def test_the_record_is_written_beside_the_files(folder, planted):
     written = json.loads((folder / "planted.json").read_text(encoding="utf-8"))
     assert written["summary"]["totals"]["raw.commerce.orders"] == planted.totals("raw.commerce.orders")
     assert {record["file"] for record in written["files"]} == {
-        str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name != "planted.json"}
+        str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name != "planted.json"
+    }
 
 
 def test_more_dirt_plants_more_of_it(tmp_path, planted):

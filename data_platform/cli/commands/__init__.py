@@ -1,0 +1,1 @@
+"""What can be typed: nouns, verbs and options, and nothing that takes long to load."""

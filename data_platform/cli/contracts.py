@@ -1,0 +1,96 @@
+"""The work of `contracts`: faults, what a contract drives, and proofs. Reads files only; what a contract drives is put
+together in `driven`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from data_platform.cli.driven import driven_by
+from data_platform.cli.environment import settings_here
+from data_platform.cli.output import print_json, print_table, say, stdout, working
+from data_platform.contracts.domains import Project, discover, read_project
+from data_platform.contracts.model import DatasetName
+from data_platform.contracts.rules import rules_of
+from data_platform.errors import ConfigurationError, Fault
+from data_platform.quality.proof import Proof, prove
+from data_platform.transforms.graph import lint_project
+
+
+def lint(*, path: Path | None, as_json: bool) -> int:
+    """Prints every fault; 1 if there is one."""
+    with working("reading contracts and queries"):
+        project, faults = faults_of([path] if path else settings_here().domains)
+    if as_json:
+        print_json({"datasets": len(project.datasets), "faults": faults})
+        return 1 if faults else 0
+    for fault in faults:
+        stdout().print(str(fault), markup=False, soft_wrap=True)
+    count = f"{len(faults)} fault{'' if len(faults) == 1 else 's'}" if faults else "no faults"
+    say(f"{len(project.datasets)} datasets in {len(project.domains)} domains: {count}")
+    return 1 if faults else 0
+
+
+def faults_of(folders: Sequence[Path]) -> tuple[Project, list[Fault]]:
+    """What could be read below folders of domains, and every fault of files and queries."""
+    project, faults = read_project(folders)
+    return project, sorted({*faults, *lint_project(project)})
+
+
+def show(*, dataset: str, as_json: bool) -> int:
+    """Prints what a contract drives."""
+    project = discover(settings_here().domains)
+    found = driven_by(project, dataset_name(project, dataset))
+    if as_json:
+        print_json(found)
+        return 0
+    print_table(found.dataset, ["what", "value"], list(found.facts.items()))
+    print_table("\nschema", list(found.schema[0]) if found.schema else [], [list(line.values()) for line in found.schema])
+    print_table("\nrules", list(found.rules[0]) if found.rules else [], [list(line.values()) for line in found.rules])
+    return 0
+
+
+def prove_rules(*, dataset: str | None, as_json: bool) -> int:
+    """Prints one line per rule; 1 if one is not proven."""
+    project = discover(settings_here().domains)
+    names = [dataset_name(project, dataset)] if dataset else sorted(project.datasets)
+    proofs: list[tuple[str, Proof]] = []
+    for name in names:
+        contract = project.datasets[name].contract
+        with working(f"proving {name}"):
+            proofs += [(str(name), proof) for proof in prove(contract, rules_of(contract))]
+    proven = sum(proof.is_proven for _, proof in proofs)
+    if as_json:
+        print_json({"rules": len(proofs), "proven": proven, "proofs": [{"dataset": n, **_line(p)} for n, p in proofs]})
+    else:
+        rows = [(n, p.rule, p.kind.value, _verdict(p), _row(p), p.note) for n, p in proofs]
+        print_table("", ["dataset", "rule", "kind", "verdict", "violating row", "note"], rows)
+        say(f"{proven} of {len(proofs)} rules are proven to fail on a row that violates them")
+    return 0 if proven == len(proofs) else 1
+
+
+def dataset_name(project: Project, text: str) -> DatasetName:
+    """The dataset that somebody typed, `layer.domain.name` or `layer/domain/name`.
+
+    Raises:
+        ConfigurationError: the text is no name, or the project has no such dataset.
+    """
+    try:
+        name = DatasetName.parse(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{error}; write for example {next(iter(project.datasets), 'curated.shop.orders')}") from error
+    return project.dataset(name).name
+
+
+def _verdict(proof: Proof) -> str:
+    return "proven" if proof.is_proven else "not proven"
+
+
+def _row(proof: Proof) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in (proof.violating_row or {}).items())[:120]
+
+
+def _line(proof: Proof) -> dict[str, object]:
+    return {"rule": proof.rule, "kind": proof.kind, "is_proven": proof.is_proven, "violating_row": proof.violating_row,
+            "caught_by_sql": proof.caught_by_sql, "caught_by_pandera": proof.caught_by_pandera, "note": proof.note}  # fmt: skip

@@ -1,0 +1,46 @@
+"""The settings as commands see them: exported variables first, then the project's `.env`, as `dagster` reads it too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+
+from data_platform.settings import PREFIX, Settings, load_settings, project_folder
+from data_platform.wiring import Platform, open_platform
+
+_FOLDERS = ("HOME", "STORE", "SOURCE", "DOMAINS")
+
+
+def settings_here(**overrides: Any) -> Settings:
+    """The settings of the project around the working directory; `overrides` that are None count as not given.
+
+    Raises:
+        ConfigurationError: a variable is unknown or its value cannot be used.
+    """
+    read_dotenv(project_folder())
+    return load_settings(**{name: value for name, value in overrides.items() if value is not None})
+
+
+def read_dotenv(folder: Path) -> None:
+    """Exports the `DATA_PLATFORM_*` lines of `<folder>/.env` that are not exported yet; relative paths are the folder's."""
+    for name, value in dotenv_values(folder / ".env").items():
+        if name.startswith(PREFIX) and value and name not in os.environ:
+            os.environ[name] = _absolute(folder, name.removeprefix(PREFIX), value)
+
+
+@contextmanager
+def platform_here(**overrides: Any) -> Iterator[Platform]:
+    """The platform of the project around the working directory, closed at the end of the block."""
+    with open_platform(settings_here(**overrides)) as platform:
+        yield platform
+
+
+def _absolute(folder: Path, name: str, value: str) -> str:
+    if name not in _FOLDERS or "://" in value:
+        return value
+    return os.pathsep.join(str(folder / Path(part).expanduser()) for part in value.split(os.pathsep) if part)

@@ -1,0 +1,64 @@
+"""The work of `ingest`."""
+
+from __future__ import annotations
+
+from data_platform.cli.environment import platform_here
+from data_platform.cli.output import print_json, print_table, say, working
+from data_platform.contracts.domains import ConnectorEntry
+from data_platform.contracts.places import nearest
+from data_platform.errors import ConfigurationError
+from data_platform.wiring import Platform
+
+_COLUMNS = ("batch", "files", "skipped", "rejected whole", "source rows", "raw", "rejected")
+
+
+def list_sources(*, as_json: bool) -> int:
+    """Prints every source instance."""
+    with platform_here() as platform:
+        rows = [_source(platform, entry) for entry in sources(platform)]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table("", ["source", "kind", "dataset", "batches", "watermark", "options"], [list(row.values()) for row in rows])
+    return 0
+
+
+def run_source(*, name: str, as_json: bool) -> int:
+    """Ingests one source instance."""
+    with platform_here() as platform:
+        entry = _named(platform, name)
+        with working(f"ingesting {name}"):
+            batches = platform.ingester.ingest(entry, platform.run())
+    if as_json:
+        print_json([{"batch": f"{b.source}/{b.n}", "source_rows": b.source_rows, "raw_rows": b.raw_rows,
+                     "rejected_rows": b.rejected_rows, "files": b.files} for b in batches])  # fmt: skip
+        return 0
+    rows = [(f"{b.source}/{b.n}", len(b.files), sum(f.outcome == "skipped" for f in b.files),
+             sum(f.outcome == "rejected" for f in b.files), b.source_rows, b.raw_rows, b.rejected_rows) for b in batches]  # fmt: skip
+    if rows:
+        print_table(str(entry.dataset), _COLUMNS, rows)
+    say(f"{name}: {len(batches)} new batches" if rows else f"{name}: nothing new")
+    return 0
+
+
+def sources(platform: Platform) -> list[ConnectorEntry]:
+    """Every source instance of the project."""
+    return [entry for domain in platform.project.domains for entry in domain.connectors]
+
+
+def _source(platform: Platform, entry: ConnectorEntry) -> dict[str, object]:
+    metastore, dataset = platform.metastore, str(entry.dataset)
+    watermark = metastore.event_dates.watermark(dataset, source=entry.name)
+    return {"source": entry.name, "kind": entry.kind, "dataset": dataset,
+            "batches": metastore.batches.last_number(dataset, source=entry.name) or 0,
+            "watermark": watermark.isoformat() if watermark else None,
+            "options": ", ".join(f"{key}={value}" for key, value in entry.options.items())}  # fmt: skip
+
+
+def _named(platform: Platform, name: str) -> ConnectorEntry:
+    found = [entry for entry in sources(platform) if name in (entry.name, f"{entry.dataset.domain}.{entry.name}")]
+    if len(found) == 1:
+        return found[0]
+    known = [f"{entry.dataset.domain}.{entry.name}" for entry in (found or sources(platform))]
+    why = "is in several domains" if found else "does not exist"
+    raise ConfigurationError(f"source {name!r} {why}; {nearest(name, known)}; `data-platform ingest list` shows all")

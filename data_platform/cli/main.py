@@ -1,0 +1,82 @@
+"""The entry of `data-platform` (and `dp`): the list of nouns, and how errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from data_platform.cli.loading import LazyGroup
+from data_platform.errors import PlatformError
+
+PROGRAM = "data-platform"
+_COMMANDS = "data_platform.cli.commands"
+_NOUNS = {
+    "demo": (f"{_COMMANDS}.demo:demo", "Take sample_data the whole way, from files to the served layer."),
+    "run": (f"{_COMMANDS}.run:run", "Ingest, then materialize what is stale."),
+    "status": (f"{_COMMANDS}.status:status", "Every dataset: rows, checks, ledger, freshness."),
+    "contracts": (f"{_COMMANDS}.contracts:contracts", "Lint, show and prove contracts."),
+    "ingest": (f"{_COMMANDS}.ingest:ingest", "List source instances, or run one."),
+    "quarantine": (f"{_COMMANDS}.quarantine:quarantine", "Look at rows held back by a rule, and release them."),
+    "late": (f"{_COMMANDS}.late:late", "Look at rows that came too late, and admit them."),
+    "query": (f"{_COMMANDS}.query:query", "Read any layer with one SELECT; leaves an audit line."),
+    "warehouse": (f"{_COMMANDS}.warehouse:warehouse", "The served layer as one DuckDB file."),
+    "doctor": (f"{_COMMANDS}.doctor:doctor", "Examine home, store, tables and metastore; --repair mends."),
+    "recover": (f"{_COMMANDS}.recover:recover", "Take a table with a damaged head back, and derive it again."),
+    "rebuild": (f"{_COMMANDS}.rebuild:rebuild", "Derive everything from landing again and compare."),
+    "sample": (f"{_COMMANDS}.sample:sample", "Write sample files at any size."),
+    "init": (f"{_COMMANDS}.init:init", "Write a project of a team's own."),
+    "bench": ("data_platform.benchmarks.command:bench", "Measure the platform against a plain DuckDB script."),
+}
+
+
+@click.group(
+    PROGRAM, cls=LazyGroup, places=_NOUNS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
+@click.version_option(package_name=PROGRAM, prog_name=PROGRAM)
+@click.option("--debug", is_flag=True, help="Show the whole traceback of an error (anywhere on the line).")
+def root(debug: bool) -> None:
+    """A data platform on Dagster: a dataset is a contract; the platform does the rest.
+
+    Exit codes: 0 done, 1 a check or gate said no, 2 used wrongly, 3 could not run.
+    """
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line and returns its exit code."""
+    typed = [argument for argument in arguments if argument != "--debug"]
+    is_debugging = len(typed) < len(arguments)
+    try:
+        return int(root.main(typed, prog_name=PROGRAM, standalone_mode=False) or 0)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except PlatformError as error:
+        return _told(error, str(error), error.exit_code, is_debugging)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; everything that was published stays, run again to go on", err=True)
+        return 3
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output went away, as `head` does
+        return 0
+    except Exception as error:  # noqa: BLE001  the outermost edge: nothing may leave but a message and a code
+        hint = "this is not an expected fault; run again with --debug and report what it shows"
+        return _told(error, f"{type(error).__name__}: {error}\n{hint}", 3, is_debugging)
+
+
+def _told(error: Exception, message: str, code: int, is_debugging: bool) -> int:
+    if is_debugging:
+        traceback.print_exception(error)
+    else:
+        click.secho("error: ", fg="red", bold=True, nl=False, err=True)
+        click.echo(message, err=True)
+    return code
