@@ -24,7 +24,6 @@ from data_platform.publication.candidate import Run
 from data_platform.publication.decisions import Decisions
 from data_platform.publication.heads import Heads
 from data_platform.publication.lease import Leases
-from data_platform.publication.lineage_events import OpenLineageWriter
 from data_platform.publication.publish import Publisher
 from data_platform.publication.recording import LineageWriter, Recorder
 from data_platform.publication.recovery import Recovery
@@ -110,6 +109,8 @@ class Platform:
     @cached_property
     def lineage(self) -> LineageWriter:
         """Composes lineage events for the outbox."""
+        from data_platform.publication.lineage_events import OpenLineageWriter  # OpenLineage takes long to load
+
         return OpenLineageWriter(project=self.project, namespace="data_platform", clock=self.clock)
 
     @cached_property
@@ -189,9 +190,17 @@ class Platform:
 
 
 @contextmanager
-def open_platform(settings: Settings, clock: Clock | None = None) -> Iterator[Platform]:
-    """The platform that the settings describe, closed at the end of the block."""
+def open_platform(
+    settings: Settings, clock: Clock | None = None, *, project: Project | None = None
+) -> Iterator[Platform]:
+    """The platform that the settings describe, closed at the end of the block.
+
+    Args:
+        project: what was read from the settings' domains before; otherwise they are read when first asked for.
+    """
     platform = Platform(settings, clock or SystemClock())
+    if project is not None:
+        platform.__dict__["project"] = project  # where cached_property keeps it
     try:
         yield platform
     finally:

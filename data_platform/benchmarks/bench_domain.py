@@ -1,4 +1,4 @@
-"""The domain that is benchmarked: order lines and web events of the sample domain, without references to other datasets."""
+"""The domain that is benchmarked: order lines and web events of the sample domain, without their references."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ LINE_RULES = (
     "AND quantity BETWEEN 1 AND 10000 AND unit_price >= 0 AND line_amount = quantity * unit_price"
 )
 EVENT_RULES = (
-    "event_id IS NOT NULL AND session_id IS NOT NULL AND event_time IS NOT NULL AND send_attempt >= 1 AND event_type IN "
-    "('page_view', 'product_view', 'add_to_cart', 'checkout_start', 'purchase', 'search')"
+    "event_id IS NOT NULL AND session_id IS NOT NULL AND event_time IS NOT NULL AND send_attempt >= 1 "
+    "AND event_type IN ('page_view', 'product_view', 'add_to_cart', 'checkout_start', 'purchase', 'search')"
 )
 
 
@@ -55,7 +55,7 @@ def run(source: Path, out: Path) -> None:
         twice = con.execute(
             f"SELECT count(*) FROM (SELECT 1 FROM {table} GROUP BY {key} HAVING count(*) > 1)"
         ).fetchall()
-        print(name, "breaking a rule, rows, repeated keys:", bad, twice)
+        sys.stdout.write(f"{name} breaking a rule, rows, repeated keys: {bad} {twice}\n")
     funnel = (domain / "served" / "conversion_funnel.sql").read_text()
     funnel = funnel.replace("$partition_start", "DATE '1970-01-01'").replace("$partition_end", "DATE '2970-01-01'")
     con.execute(f"COPY ({funnel}) TO '{out}/conversion_funnel.parquet' (COMPRESSION zstd)")

@@ -151,11 +151,11 @@ def _widens(source: pa.DataType, target: ColumnType) -> bool:
         case TypeKind.DOUBLE:
             return source.id in _FLOATS or _integer_bits(source) <= 32
         case TypeKind.BOOLEAN:
-            return source.id == Type_BOOL
+            return source.id in (Type_BOOL,)
         case TypeKind.DATE:
             return source.id in (Type_DATE32, Type_DATE64)
         case TypeKind.TIMESTAMP:
-            return source.id == Type_TIMESTAMP
+            return source.id in (Type_TIMESTAMP,)
         case _:
             return False
 

@@ -6,11 +6,12 @@ This is the floor that holds wherever no policy has spoken. Masks by role, token
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
-
-import pandas as pd
+from typing import TYPE_CHECKING, TypeAlias
 
 from data_platform.contracts.model import Column, Contract
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Row: TypeAlias = Mapping[str, object]
 
@@ -40,7 +41,7 @@ def redact_frame(contract: Contract, frame: pd.DataFrame) -> pd.DataFrame:
     redacted = frame.copy()
     for name in frame.columns:
         if name not in shown:
-            redacted[name] = pd.Series([MASK] * len(frame), index=frame.index, dtype=object)
+            redacted[name] = [MASK] * len(frame)
     return redacted
 
 

@@ -15,7 +15,6 @@ from data_platform.clock import Clock
 from data_platform.errors import ConservationBroken, PublishBlocked
 from data_platform.lakehouse.staging import discard
 from data_platform.lakehouse.table_ref import TableRef
-from data_platform.publication.audit import audit
 from data_platform.publication.candidate import Candidate, Change, Published
 from data_platform.publication.receipt import CheckCount, Receipt
 from data_platform.publication.recording import Recorder
@@ -38,6 +37,8 @@ class Publisher:
             CommitConflict: another writer committed first; compute again from a fresh snapshot.
         """
         try:
+            from data_platform.publication.audit import audit  # loads Polars and Pandera, which readers never need
+
             checks = audit(con, candidate)
             self._refuse(candidate, checks)
             return self._commit(candidate, checks)

@@ -10,6 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from data_platform.contracts.domains import Dataset, Project
 from data_platform.contracts.model import DatasetName, Reference
 from data_platform.errors import ConfigurationError, Fault
+from data_platform.transforms.input_cache import InputCache
 from data_platform.transforms.lint import lint_dataset
 from data_platform.transforms.query import UnreadableQuery, read_query
 
@@ -52,14 +53,17 @@ class Graph:
         return tuple(n for n in self.order if n in reached and n != name)
 
 
-def read_graph(project: Project) -> Graph:
+def read_graph(project: Project, *, cache: InputCache | None = None) -> Graph:
     """The graph of a project; queries are parsed, not checked. An unreadable query has no inputs: the lint says why."""
     datasets = project.datasets
     references = {
         name: tuple(sorted({r.target for r in _references(dataset) if r.target in datasets and r.target != name}))
         for name, dataset in datasets.items()
     }
-    return Graph({name: _inputs(dataset) for name, dataset in datasets.items()}, references)
+    inputs = {name: _inputs(dataset, cache) for name, dataset in datasets.items()}
+    if cache is not None:
+        cache.save()
+    return Graph(inputs, references)
 
 
 def lint_project(project: Project) -> list[Fault]:
@@ -74,13 +78,19 @@ def lint_project(project: Project) -> list[Fault]:
     return faults
 
 
-def _inputs(dataset: Dataset) -> tuple[DatasetName, ...]:
+def _inputs(dataset: Dataset, cache: InputCache | None) -> tuple[DatasetName, ...]:
     if dataset.sql_text is None:
         return ()
+    known = cache.get(dataset.sql_text) if cache is not None else None
+    if known is not None:
+        return known
     try:
-        return read_query(dataset.sql_text).inputs
+        inputs = read_query(dataset.sql_text).inputs
     except UnreadableQuery:
         return ()
+    if cache is not None:
+        cache.put(dataset.sql_text, inputs)
+    return inputs
 
 
 def _references(dataset: Dataset) -> list[Reference]:

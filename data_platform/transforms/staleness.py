@@ -52,6 +52,10 @@ class Staleness:
             return Stale(days=tuple(DayRange.blocks(self._stale_days(dataset))))
         return Stale(whole=self._is_stale(dataset))
 
+    def days(self, name: DatasetName) -> tuple[DayRange, ...]:
+        """Every day of which the inputs of a curated or served dataset hold something, as contiguous ranges."""
+        return tuple(DayRange.blocks(self._days_of_inputs(self.project.dataset(name))))
+
     def _is_stale(self, dataset: Dataset) -> bool:
         lines = self.metastore.partitions.latest(str(dataset.name))
         head = self.metastore.runs.latest(str(dataset.name))

@@ -1,0 +1,113 @@
+"""`data-platform bench`: the benchmarks as commands. Each prints its figures and the command that repeats them."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from data_platform.benchmarks.load_definitions import measure_definitions
+from data_platform.benchmarks.measuring import Comparison, Measurement
+from data_platform.benchmarks.one_more_day import measure_one_more_day
+from data_platform.benchmarks.whole_way import Workspace, compare_whole_way
+
+_GIB = 1 << 30
+_rows = click.option("--rows", default=10_000_000, show_default=True, help="Order lines and web events to generate.")
+_folder = click.option("--in", "folder", type=click.Path(path_type=Path), help="Where to work; kept afterwards.")
+_as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+
+
+@click.group()
+def bench() -> None:
+    """Measure the platform against a plain DuckDB script, in one run, as a ratio."""
+
+
+@bench.command("whole-way")
+@_rows
+@_folder
+@_as_json
+@click.option("--pairs", default=3, show_default=True, help="Runs of each, in turn.")
+@click.option(
+    "--dirt", default=0.0, show_default=True, help="0 writes clean files; above, a multiple of the usual defects."
+)
+def whole_way(rows: int, folder: Path | None, as_json: bool, pairs: int, dirt: float) -> None:
+    """Files to served tables, process start included."""
+    with _workplace(folder) as place:
+        comparison = compare_whole_way(Workspace(folder=place), rows=rows, pairs=pairs, dirt=dirt, report=_report)
+    _show_comparison(comparison, as_json=as_json)
+
+
+@bench.command("one-more-day")
+@_rows
+@_folder
+@_as_json
+@click.option("--days", default=100, show_default=True)
+def one_more_day(rows: int, folder: Path | None, as_json: bool, days: int) -> None:
+    """What one day costs on top of many."""
+    with _workplace(folder) as place:
+        result = measure_one_more_day(place / "one-more-day", rows=rows, days=days, report=_report)
+    figures = {
+        "full": asdict(result.full), "nothing_new": asdict(result.nothing), "one_day_more": asdict(result.added),
+        "share_of_full": result.share, "nothing_new_seconds_per_asset": result.nothing_per_asset_seconds,
+    }  # fmt: skip
+    lines = [_line(name, measured) for name, measured in
+             (("full run", result.full), ("nothing new", result.nothing), ("one day more", result.added))]  # fmt: skip
+    lines.append(f"one day more costs {result.share:.1%} of the full run beyond a run with nothing new")
+    lines.append(f"nothing new: {result.nothing_per_asset_seconds:.2f} s an asset")
+    _show(figures, lines, as_json=as_json)
+
+
+@bench.command("definitions")
+@_folder
+@_as_json
+@click.option("--datasets", default=200, show_default=True)
+def definitions(folder: Path | None, as_json: bool, datasets: int) -> None:
+    """Loading the definitions of a generated project."""
+    with _workplace(folder) as place:
+        alone, cold, warm = measure_definitions(place / "definitions", datasets=datasets)
+    above = {
+        "cold_seconds": cold.wall_seconds - alone.wall_seconds,
+        "cached_seconds": warm.wall_seconds - alone.wall_seconds,
+    }
+    lines = [_line("import dagster", alone), _line("definitions, no cache", cold), _line("definitions, cached", warm)]
+    lines.append(
+        f"above import dagster: {above['cold_seconds']:.1f} s, with the parse cache {above['cached_seconds']:.1f} s"
+    )
+    _show({"import_dagster_seconds": alone.wall_seconds, **above}, lines, as_json=as_json)
+
+
+def _show_comparison(comparison: Comparison, *, as_json: bool) -> None:
+    figures = {"name": comparison.name, "ratio": comparison.ratio, "platform": [asdict(m) for m in comparison.ours],
+               "plain_script": [asdict(m) for m in comparison.theirs]}  # fmt: skip
+    lines = [_line("platform", m) for m in comparison.ours] + [_line("plain script", m) for m in comparison.theirs]
+    lines.append(f"{comparison.name}: {comparison.ratio:.2f} times the plain script (median of pairs)")
+    _show(figures, lines, as_json=as_json)
+
+
+def _line(name: str, measured: Measurement) -> str:
+    peak = measured.peak_bytes / _GIB
+    return f"{name:24} {measured.wall_seconds:8.1f} s wall {measured.cpu_seconds:8.1f} s CPU {peak:6.2f} GiB peak"
+
+
+def _show(figures: dict[str, Any], lines: list[str], *, as_json: bool) -> None:
+    click.echo(json.dumps(figures) if as_json else "\n".join(lines))
+
+
+def _report(text: str) -> None:
+    click.echo(text, err=True)
+
+
+@contextmanager
+def _workplace(folder: Path | None) -> Iterator[Path]:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="data-platform-bench-") as place:
+        yield Path(place)

@@ -1,0 +1,34 @@
+"""The work of `doctor`: runs the examinations, with `--repair` the repairs first, and says what to do next."""
+
+from __future__ import annotations
+
+from data_platform.cli.environment import settings_here
+from data_platform.cli.examinations import Finding, State, examine
+from data_platform.cli.output import print_json, print_table, say, working
+from data_platform.cli.repairs import repair_all
+from data_platform.wiring import open_platform
+
+
+def doctor(*, repair: bool, as_json: bool) -> int:
+    """Prints findings; 1 if something is wrong."""
+    done: list[str] = []
+    with open_platform(settings_here()) as platform:
+        if repair:
+            with working("deriving records again"):
+                done = repair_all(platform)
+        with working("examining"):
+            findings = examine(platform)
+    is_wrong = any(finding.state is State.WRONG for finding in findings)
+    if as_json:
+        print_json({"repaired": done, "findings": findings, "is_sound": not is_wrong})
+        return 1 if is_wrong else 0
+    for line in done:
+        say(f"repaired: {line}")
+    if repair and not done:
+        say("nothing was lost: no record had to be derived again")
+    print_table("", ["area", "subject", "state", "what was found", "next"], [_row(finding) for finding in findings])
+    return 1 if is_wrong else 0
+
+
+def _row(finding: Finding) -> tuple[object, ...]:
+    return (finding.area, finding.subject, finding.state.value, finding.detail, finding.next)

@@ -1,0 +1,13 @@
+"""Dagster's entry: everything comes from the domain folders. `[tool.dg.project]` and `workspace.yaml` name this module."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from data_platform.orchestration.component import DatasetDomains
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The code location; settings are read when it is loaded, not when this module is imported."""
+    return dg.build_defs_for_component(DatasetDomains())

@@ -1,0 +1,51 @@
+"""Schedules: every domain is ingested at night and then brought up to date. Stopped until somebody starts them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from data_platform.contracts.model import Layer
+from data_platform.orchestration.location import Location, asset_key
+from data_platform.orchestration.requests import stale_requests
+from data_platform.orchestration.resources import open_platform
+
+INGEST_AT = "0 2 * * *"
+REFRESH_AT = "30 2 * * *"
+PRUNE_AT = "0 4 * * 0"
+
+
+def schedules(location: Location, prune: dg.JobDefinition) -> list[dg.ScheduleDefinition]:
+    """`<domain>_ingest` and `<domain>_refresh` every night, `prune_weekly` on Sundays; times are UTC."""
+    found: list[dg.ScheduleDefinition] = []
+    for domain in location.project.domains:
+        if location.of_layer(Layer.RAW, domain=domain.name):
+            found.append(_ingest(location, domain.name))
+        if location.of_layer(Layer.CURATED, Layer.SERVED, domain=domain.name):
+            found.append(_refresh(location, domain.name))
+    weekly = dg.ScheduleDefinition(name="prune_weekly", cron_schedule=PRUNE_AT, job=prune, execution_timezone="UTC",
+                                   default_status=dg.DefaultScheduleStatus.STOPPED)
+    return [*found, weekly]
+
+
+def _ingest(location: Location, domain: str) -> dg.ScheduleDefinition:
+    keys = [asset_key(dataset.name) for dataset in location.of_layer(Layer.RAW, domain=domain)]
+    return dg.ScheduleDefinition(
+        name=f"{domain}_ingest", cron_schedule=INGEST_AT, target=dg.AssetSelection.assets(*keys), execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.STOPPED, description=f"Polls every source of {domain}.")
+
+
+def _refresh(location: Location, domain: str) -> dg.ScheduleDefinition:
+    datasets = location.of_layer(Layer.CURATED, Layer.SERVED, domain=domain)
+
+    @dg.schedule(name=f"{domain}_refresh", cron_schedule=REFRESH_AT, execution_timezone="UTC",
+                 target=dg.AssetSelection.assets(*(asset_key(dataset.name) for dataset in datasets)),
+                 default_status=dg.DefaultScheduleStatus.STOPPED,
+                 description=f"Makes the stale partitions of {domain}.")
+    def refresh() -> Sequence[dg.RunRequest] | dg.SkipReason:
+        with open_platform(location) as platform:
+            requests = stale_requests(location, platform, only={dataset.name for dataset in datasets})
+        return requests or dg.SkipReason("everything is current")
+
+    return refresh

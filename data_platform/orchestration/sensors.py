@@ -1,0 +1,85 @@
+"""Sensors: files that nobody ingested yet, and partitions that no longer say what their inputs say.
+
+Both are stopped until somebody starts them (`dagster sensor start`, or in the web interface), so that opening
+`dagster dev` starts no work by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from data_platform.contracts.model import Layer
+from data_platform.orchestration.location import Location, asset_key
+from data_platform.orchestration.requests import stale_requests
+from data_platform.orchestration.resources import open_platform
+
+if TYPE_CHECKING:
+    from data_platform.wiring import Platform
+
+NEW_FILES = "new_files"
+STALE_PARTITIONS = "stale_partitions"
+_INTERVAL_SECONDS = 30
+_IN_PROGRESS = [
+    dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING,
+]
+
+
+def sensors(location: Location) -> list[dg.SensorDefinition]:
+    """All sensors of the code location."""
+    raw = [asset_key(dataset.name) for dataset in location.of_layer(Layer.RAW)]
+    made = [asset_key(dataset.name) for dataset in location.of_layer(Layer.CURATED, Layer.SERVED)]
+    found = [_new_files(location, raw)] if raw else []
+    return found + ([_stale_partitions(location, made)] if made else [])
+
+
+def _new_files(location: Location, keys: list[dg.AssetKey]) -> dg.SensorDefinition:
+    @dg.sensor(name=NEW_FILES, target=dg.AssetSelection.assets(*keys), minimum_interval_seconds=_INTERVAL_SECONDS,
+               default_status=dg.DefaultSensorStatus.STOPPED,
+               description="Asks to ingest each raw dataset whose sources have something new; a stat for each file.")
+    def new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        if is_under_way(context.instance, NEW_FILES):
+            return dg.SkipReason("an ingest that this sensor asked for is still under way")
+        with open_platform(location) as platform:
+            requests = ingest_requests(location, platform)
+        return dg.SensorResult(run_requests=requests) if requests else dg.SkipReason("no source has anything new")
+
+    return new_files
+
+
+def _stale_partitions(location: Location, keys: list[dg.AssetKey]) -> dg.SensorDefinition:
+    @dg.sensor(name=STALE_PARTITIONS, target=dg.AssetSelection.assets(*keys), minimum_interval_seconds=_INTERVAL_SECONDS,
+               default_status=dg.DefaultSensorStatus.STOPPED,
+               description="Asks for exactly the partitions whose inputs, contract, query or decisions have changed.")
+    def stale_partitions(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        # While a run makes a dataset, what reads it looks stale: asking now would ask twice.
+        if is_under_way(context.instance, STALE_PARTITIONS):
+            return dg.SkipReason("a run that this sensor asked for is still under way")
+        with open_platform(location) as platform:
+            requests = stale_requests(location, platform)
+        return dg.SensorResult(run_requests=requests) if requests else dg.SkipReason("everything is current")
+
+    return stale_partitions
+
+
+def is_under_way(instance: dg.DagsterInstance, sensor: str) -> bool:
+    """Whether a run that the sensor asked for has not ended."""
+    wanted = dg.RunsFilter(statuses=_IN_PROGRESS, tags={"dagster/sensor_name": sensor})
+    return instance.get_runs_count(wanted) > 0
+
+
+def ingest_requests(location: Location, platform: Platform) -> list[dg.RunRequest]:
+    """One run for each raw dataset with something new. The same news are asked for again the next hour, if still news."""
+    hour = platform.clock.now().strftime("%Y-%m-%dT%H")
+    requests = []
+    for dataset in location.of_layer(Layer.RAW):
+        entries = location.project.connectors_of(dataset.name)
+        news = [f"{entry.name}:{mark}" for entry in entries for mark in platform.ingester.peek(entry)]
+        if news:
+            digest = hashlib.sha256("\n".join(news).encode()).hexdigest()[:16]
+            requests.append(dg.RunRequest(run_key=f"{dataset.name}/{digest}/{hour}", asset_selection=[asset_key(dataset.name)],
+                                          tags={"data_platform/new": str(len(news))}))
+    return requests

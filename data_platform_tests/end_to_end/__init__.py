@@ -1,0 +1,1 @@
+"""Tests that go the whole way: files in, served tables out."""

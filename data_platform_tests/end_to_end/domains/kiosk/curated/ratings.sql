@@ -1,0 +1,7 @@
+-- grain: one row per rating
+-- key:   rating_id
+SELECT
+    rating_id,
+    item,
+    stars
+FROM raw.kiosk.ratings

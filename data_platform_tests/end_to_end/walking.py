@@ -1,0 +1,132 @@
+"""Walks the whole way without an orchestrator, and tells what a store holds afterwards: hashes, rows, ledgers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from data_platform.clock import ManualClock
+from data_platform.contracts.model import DatasetName, Layer
+from data_platform.errors import ContractViolation
+from data_platform.lakehouse.content_hash import content_hash
+from data_platform.lakehouse.delta_log import LoggedCommit
+from data_platform.lakehouse.table_ref import TableRef, Zone
+from data_platform.publication.candidate import Published
+from data_platform.settings import load_settings
+from data_platform.wiring import Platform, open_platform
+
+KIOSK_DOMAINS = Path(__file__).parent / "domains"
+NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
+HASHED = (Zone.RAW, Zone.REJECTED, Zone.CURATED, Zone.HELD, Zone.SERVED)
+
+
+@contextmanager
+def at(home: Path, source: Path, domains: Path = KIOSK_DOMAINS, **settings: Any) -> Iterator[Platform]:
+    """A platform whose clock stands still, so that two walks over the same files may be compared."""
+    wanted = {"threads": 2, "memory_limit": "600MB", **settings}
+    with open_platform(load_settings(home=home, source=source, domains=(domains,), **wanted), ManualClock(NOON)) as it:
+        yield it
+
+
+def ingest(platform: Platform, *names: str) -> None:
+    """Ingests every source, or those named."""
+    for domain in platform.project.domains:
+        for entry in domain.connectors:
+            if not names or entry.name in names:
+                platform.ingester.ingest(entry, platform.run())
+
+
+def materialize(platform: Platform) -> tuple[list[Published], dict[str, ContractViolation]]:
+    """Materializes what is stale, inputs first, and builds the warehouse file; what was refused is told by dataset."""
+    published: list[Published] = []
+    refused: dict[str, ContractViolation] = {}
+    for name in platform.graph.order:
+        if name.layer is Layer.RAW:
+            continue
+        stale = platform.staleness.of(name)
+        for days in stale.days or ((None,) if stale else ()):
+            try:
+                published.append(platform.materializer.materialize(name, run=platform.run(), days=days))
+            except ContractViolation as refusal:
+                refused[str(name)] = refusal
+    served = [dataset.contract for name, dataset in platform.project.datasets.items() if name.layer is Layer.SERVED]
+    platform.warehouse.build(served)
+    return published, refused
+
+
+def walk(platform: Platform) -> list[Published]:
+    """The whole way once; nothing may be refused."""
+    ingest(platform)
+    published, refused = materialize(platform)
+    assert refused == {}
+    return published
+
+
+def hashes(platform: Platform, *zones: Zone) -> dict[str, str]:
+    """The content hash of every table at its head, as readers see it.
+
+    Files of one poll may be read in another order, so the places of held rows are not part of theirs.
+    """
+    return {str(ref): hash_of(platform, ref) for ref in platform.lake.tables() if ref.zone in (zones or HASHED)}
+
+
+def hash_of(platform: Platform, ref: TableRef, *, without: tuple[str, ...] = ()) -> str:
+    """The content hash of one table; `without` leaves columns out."""
+    snapshot = platform.heads.for_reading(platform.lake.table(ref))
+    columns = [name for name in snapshot.schema.names if not name.startswith("_") and name not in without]
+    with platform.engine.session() as con:
+        return str(content_hash(con, snapshot.scan(), columns))
+
+
+def rows(platform: Platform, table: str, sql: str = "FROM {}", *, version: int | None = None) -> list[tuple[Any, ...]]:
+    """What a query over one table says; `{}` stands for the table, e.g. `served.kiosk.items`."""
+    opened = platform.lake.table(TableRef.parse(table))
+    snapshot = platform.heads.for_reading(opened) if version is None else opened.snapshot(version)
+    with platform.engine.session() as con:
+        return con.execute(sql.format(f"({snapshot.scan()})")).fetchall()
+
+
+def fates(platform: Platform, dataset: str) -> Counter[str]:
+    """Rows by fate over the newest ledger line of every partition."""
+    total: Counter[str] = Counter()
+    names = ("curated", "quarantined", "late", "duplicate", "pending", "applied", "unchanged", "superseded")
+    for line in platform.metastore.partitions.latest(dataset):
+        total.update({name: getattr(line, name) for name in names if getattr(line, name)})
+    return total
+
+
+def open_ledgers(platform: Platform) -> list[str]:
+    """Every batch and partition that does not close to 0, and every run still pending."""
+    found = [f"batch {batch.dataset} {batch.batch_id}" for batch in platform.metastore.batches.unbalanced()]
+    for name in platform.graph.order:
+        lines = platform.metastore.partitions.latest(str(name))
+        found += [f"{name} {line.partition}" for line in lines if line.residual or line.pending]
+    return found
+
+
+def repeated_places(platform: Platform) -> dict[str, int]:
+    """Raw tables in which two rows claim the same place of the same batch, and how many."""
+    sql = "SELECT count(*) - count(DISTINCT (_batch_id, _record_no)) FROM {}"
+    raw = [ref for ref in platform.lake.tables() if ref.zone is Zone.RAW]
+    found = {str(ref): rows(platform, str(ref), sql)[0][0] for ref in raw}
+    return {name: repeats for name, repeats in found.items() if repeats}
+
+
+def history(platform: Platform, table: str) -> list[LoggedCommit]:
+    """All commits of a table."""
+    return list(platform.lake.table(TableRef.parse(table)).history())
+
+
+def versions(platform: Platform) -> Mapping[str, int]:
+    """The newest version of every table."""
+    return {str(ref): platform.lake.table(ref).version() for ref in platform.lake.tables()}
+
+
+def name_of(dataset: str) -> DatasetName:
+    """`layer.domain.name` as a dataset's name."""
+    layer, domain, name = dataset.split(".")
+    return DatasetName(Layer(layer), domain, name)
