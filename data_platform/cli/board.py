@@ -1,4 +1,6 @@
-"""The live table of a run: one line per dataset, its state and its time. Shown on stderr, only where somebody watches."""
+"""The live table of a run: one line per dataset with state and time. On stderr, only where somebody
+watches.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from data_platform.cli.output import stderr, table_of
 class Board:
     """Shows states while the block runs; `set` may be called from anywhere in it."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str] = ()) -> None:
         self._states: dict[str, tuple[str, float | None, str]] = dict.fromkeys(names, ("waiting", None, ""))
         console = stderr()
         self._live = Live(console=console, refresh_per_second=8, transient=True) if console.is_terminal else None
@@ -37,7 +39,13 @@ class Board:
         if self._live is not None:
             self._live.update(self._table())
 
+    def seconds(self, name: str) -> float | None:
+        """How long the dataset took last; None where nobody said."""
+        return self._states.get(name, ("", None, ""))[1]
+
     def _table(self) -> Table:
-        rows = [(name, state, "" if seconds is None else f"{seconds:.1f} s", message)
-                for name, (state, seconds, message) in self._states.items()]
+        rows = [
+            (name, state, "" if seconds is None else f"{seconds:.1f} s", message)
+            for name, (state, seconds, message) in self._states.items()
+        ]
         return table_of("", ["dataset", "state", "time", ""], rows)

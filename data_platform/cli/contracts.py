@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data_platform.cli.driven import driven_by
 from data_platform.cli.environment import settings_here
-from data_platform.cli.output import print_json, print_table, say, stdout, working
+from data_platform.cli.output import counted, print_json, print_table, say, stdout, working
 from data_platform.contracts.domains import Project, discover, read_project
 from data_platform.contracts.model import DatasetName
 from data_platform.contracts.rules import rules_of
@@ -27,8 +27,8 @@ def lint(*, path: Path | None, as_json: bool) -> int:
         return 1 if faults else 0
     for fault in faults:
         stdout().print(str(fault), markup=False, soft_wrap=True)
-    count = f"{len(faults)} fault{'' if len(faults) == 1 else 's'}" if faults else "no faults"
-    say(f"{len(project.datasets)} datasets in {len(project.domains)} domains: {count}")
+    count = counted(len(faults), "fault") if faults else "no faults"
+    say(f"{counted(len(project.datasets), 'dataset')} in {counted(len(project.domains), 'domain')}: {count}")
     return 1 if faults else 0
 
 
@@ -46,7 +46,9 @@ def show(*, dataset: str, as_json: bool) -> int:
         print_json(found)
         return 0
     print_table(found.dataset, ["what", "value"], list(found.facts.items()))
-    print_table("\nschema", list(found.schema[0]) if found.schema else [], [list(line.values()) for line in found.schema])
+    print_table(
+        "\nschema", list(found.schema[0]) if found.schema else [], [list(line.values()) for line in found.schema]
+    )
     print_table("\nrules", list(found.rules[0]) if found.rules else [], [list(line.values()) for line in found.rules])
     return 0
 
@@ -79,7 +81,9 @@ def dataset_name(project: Project, text: str) -> DatasetName:
     try:
         name = DatasetName.parse(text)
     except ValueError as error:
-        raise ConfigurationError(f"{error}; write for example {next(iter(project.datasets), 'curated.shop.orders')}") from error
+        raise ConfigurationError(
+            f"{error}; write for example {next(iter(project.datasets), 'curated.shop.orders')}"
+        ) from error
     return project.dataset(name).name
 
 
@@ -92,5 +96,12 @@ def _row(proof: Proof) -> str:
 
 
 def _line(proof: Proof) -> dict[str, object]:
-    return {"rule": proof.rule, "kind": proof.kind, "is_proven": proof.is_proven, "violating_row": proof.violating_row,
-            "caught_by_sql": proof.caught_by_sql, "caught_by_pandera": proof.caught_by_pandera, "note": proof.note}  # fmt: skip
+    return {
+        "rule": proof.rule,
+        "kind": proof.kind,
+        "is_proven": proof.is_proven,
+        "violating_row": proof.violating_row,
+        "caught_by_sql": proof.caught_by_sql,
+        "caught_by_pandera": proof.caught_by_pandera,
+        "note": proof.note,
+    }

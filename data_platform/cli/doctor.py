@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from data_platform.cli.environment import settings_here
 from data_platform.cli.examinations import Finding, State, examine
 from data_platform.cli.output import print_json, print_table, say, working
@@ -26,7 +28,11 @@ def doctor(*, repair: bool, as_json: bool) -> int:
         say(f"repaired: {line}")
     if repair and not done:
         say("nothing was lost: no record had to be derived again")
-    print_table("", ["area", "subject", "state", "what was found", "next"], [_row(finding) for finding in findings])
+    sound = Counter(finding.area for finding in findings if finding.state is State.OK)
+    print_table("", ["area", "sound"], list(sound.items()))
+    wanting = [_row(finding) for finding in findings if finding.state is not State.OK]
+    if wanting:
+        print_table("\nfindings", ["area", "subject", "state", "what was found", "next"], wanting)
     return 1 if is_wrong else 0
 
 

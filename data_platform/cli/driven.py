@@ -1,4 +1,6 @@
-"""Everything that one contract drives, as lines for people and programs. Each value is asked of the part that uses it."""
+"""Everything that one contract drives, as lines for people and programs. Each value is asked of the part that
+uses it.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,12 @@ def driven_by(project: Project, name: DatasetName) -> Driven:
     dataset = project.dataset(name)
     contract = dataset.contract
     facts = {**_identity(project, contract), **_making(project, dataset), **_promises(project, contract)}
-    return Driven(dataset=str(name), facts={key: value for key, value in facts.items() if value},
-                  schema=tuple(map(_column, contract.columns)), rules=tuple(map(_rule, rules_of(contract))))
+    return Driven(
+        dataset=str(name),
+        facts={key: value for key, value in facts.items() if value},
+        schema=tuple(map(_column, contract.columns)),
+        rules=tuple(map(_rule, rules_of(contract))),
+    )
 
 
 def _identity(project: Project, contract: Contract) -> dict[str, str]:
@@ -44,11 +50,15 @@ def _identity(project: Project, contract: Contract) -> dict[str, str]:
         "grain": contract.granularity,
         "owner": ", ".join([contract.owner.team, contract.owner.email or ""]).strip(", "),
         "alert route": ", ".join([*contract.support, *([domain.on_call] if domain and domain.on_call else [])]),
-        "cost": ", ".join([f"centre {domain.cost_centre}" if domain and domain.cost_centre else "",
-                           *(f"{key}={value}" for key, value in contract.cost_tags)]).strip(", "),
+        "cost": ", ".join(
+            [
+                f"centre {domain.cost_centre}" if domain and domain.cost_centre else "",
+                *(f"{key}={value}" for key, value in contract.cost_tags),
+            ]
+        ).strip(", "),
         "tags": ", ".join(contract.tags),
         "tier": contract.tier,
-    }  # fmt: skip
+    }
 
 
 def _making(project: Project, dataset: Dataset) -> dict[str, str]:
@@ -83,7 +93,9 @@ def _promises(project: Project, contract: Contract) -> dict[str, str]:
         "allowed lateness": _span(_lateness(project, contract)),
         "masked": ", ".join(classified) or "no column is classified",
         "critical": ", ".join(column.name for column in contract.columns if column.critical),
-        "references": "; ".join(f"{', '.join(r.columns)} → {r.target} ({r.severity.value})" for r in contract.references),
+        "references": "; ".join(
+            f"{', '.join(r.columns)} → {r.target} ({r.severity.value})" for r in contract.references
+        ),
     }
 
 
@@ -106,17 +118,38 @@ def _format(contract: Contract) -> str:
 
 
 def _column(column: Column) -> Line:
-    marks = [word for word, holds in (("required", column.required), ("unique", column.unique), ("critical", column.critical),
-                                      ("key", column.primary_key_position is not None)) if holds]
-    return {"column": column.name, "type": str(column.type), "arrow": str(column.type.arrow()), "marks": " ".join(marks),
-            "classification": column.classification, "description": column.description}  # fmt: skip
+    marks = [
+        word
+        for word, holds in (
+            ("required", column.required),
+            ("unique", column.unique),
+            ("critical", column.critical),
+            ("key", column.primary_key_position is not None),
+        )
+        if holds
+    ]
+    return {
+        "column": column.name,
+        "type": str(column.type),
+        "arrow": str(column.type.arrow()),
+        "marks": " ".join(marks),
+        "classification": column.classification,
+        "description": column.description,
+    }
 
 
 def _rule(rule: Rule) -> Line:
     forgiven = rule.tolerance
     tolerance = f"{forgiven.rows} rows" if forgiven.rows else f"{forgiven.ratio:%}" if forgiven.ratio else ""
-    return {"check": rule.name, "kind": rule.kind.value, "severity": rule.severity.value, "reason": rule.reason,
-            "columns": ", ".join(rule.columns), "tolerance": tolerance, "description": rule.description or rule.query or ""}  # fmt: skip
+    return {
+        "check": rule.name,
+        "kind": rule.kind.value,
+        "severity": rule.severity.value,
+        "reason": rule.reason,
+        "columns": ", ".join(rule.columns),
+        "tolerance": tolerance,
+        "description": rule.description or rule.query or "",
+    }
 
 
 def _span(span: timedelta | None) -> str:

@@ -27,7 +27,7 @@ def settings_here(**overrides: Any) -> Settings:
 
 
 def read_dotenv(folder: Path) -> None:
-    """Exports the `DATA_PLATFORM_*` lines of `<folder>/.env` that are not exported yet; relative paths are the folder's."""
+    """Exports the `DATA_PLATFORM_*` lines of `<folder>/.env` that are not yet; relative paths are the folder's."""
     for name, value in dotenv_values(folder / ".env").items():
         if name.startswith(PREFIX) and value and name not in os.environ:
             os.environ[name] = _absolute(folder, name.removeprefix(PREFIX), value)

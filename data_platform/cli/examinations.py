@@ -1,4 +1,6 @@
-"""What `doctor` looks at: home, store, project, metastore, landing, tables, ledgers, the warehouse file. Changes nothing."""
+"""What `doctor` looks at: home, store, project, metastore, landing, tables, ledgers, the warehouse file. Changes
+nothing but the metastore's schema, which every command brings up to date.
+"""
 
 from __future__ import annotations
 
@@ -41,11 +43,17 @@ class Finding:
 
 
 def examine(platform: Platform) -> list[Finding]:
-    """Everything, in the order in which faults depend on each other. An examination that cannot run is a fault itself."""
+    """Everything, in the order in which faults depend on each other; an examination that cannot run is a fault."""
     parts: list[tuple[str, Callable[[Platform], Iterator[Finding]]]] = [
-        ("home", _home), ("store", _store), ("metastore", _metastore), ("project", _project), ("landing", _landing),
-        ("table", _tables), ("ledger", _ledger), ("warehouse", _warehouse),
-    ]  # fmt: skip
+        ("home", _home),
+        ("store", _store),
+        ("metastore", _metastore),
+        ("project", _project),
+        ("landing", _landing),
+        ("table", _tables),
+        ("ledger", _ledger),
+        ("warehouse", _warehouse),
+    ]
     return [finding for area, examination in parts for finding in _run(area, examination, platform)]
 
 
@@ -53,11 +61,21 @@ def _run(area: str, examination: Callable[[Platform], Iterator[Finding]], platfo
     try:
         yield from examination(platform)
     except FaultyProject as error:
-        yield Finding(area=area, subject="domains", state=State.WRONG, detail=f"{len(error.faults)} faults",
-                      next="data-platform contracts lint")  # fmt: skip
+        yield Finding(
+            area=area,
+            subject="domains",
+            state=State.WRONG,
+            detail=f"{len(error.faults)} faults",
+            next="data-platform contracts lint",
+        )
     except (PlatformError, OSError) as error:
-        yield Finding(area=area, subject="", state=State.WRONG, detail=f"could not be examined: {error}",
-                      next="mend the cause, then run doctor again")  # fmt: skip
+        yield Finding(
+            area=area,
+            subject="",
+            state=State.WRONG,
+            detail=f"could not be examined: {error}",
+            next="mend the cause, then run doctor again",
+        )
 
 
 def _home(platform: Platform) -> Iterator[Finding]:
@@ -85,23 +103,40 @@ def _metastore(platform: Platform) -> Iterator[Finding]:
 
 def _project(platform: Platform) -> Iterator[Finding]:
     count = len(platform.project.datasets)
-    yield Finding(area="project", subject=", ".join(domain.name for domain in platform.project.domains),
-                  state=State.OK if count else State.WARNING, detail=f"{count} datasets",
-                  next="" if count else "data-platform init DIR writes a first domain")  # fmt: skip
+    yield Finding(
+        area="project",
+        subject=", ".join(domain.name for domain in platform.project.domains),
+        state=State.OK if count else State.WARNING,
+        detail=f"{count} datasets",
+        next="" if count else "data-platform init DIR writes a first domain",
+    )
 
 
 def _landing(platform: Platform) -> Iterator[Finding]:
     for name in _raw(platform):
         landing = LandingLog(platform.store, name.domain, name.name)
         for source in landing.sources():
-            last, done = landing.last_number(source), platform.metastore.batches.last_number(str(name), source=source) or 0
+            last, done = (
+                landing.last_number(source),
+                platform.metastore.batches.last_number(str(name), source=source) or 0,
+            )
             missing = sum(not platform.store.exists(o.key) for m in landing.manifests(source) for o in m.objects)
             if missing:
-                yield Finding(area="landing", subject=f"{name} {source}", state=State.WRONG, next="restore them from a backup",
-                              detail=f"{missing} landed objects are missing")  # fmt: skip
+                yield Finding(
+                    area="landing",
+                    subject=f"{name} {source}",
+                    state=State.WRONG,
+                    next="restore them from a backup",
+                    detail=f"{missing} landed objects are missing",
+                )
             elif done < last:
-                yield Finding(area="landing", subject=f"{name} {source}", state=State.WRONG, next="data-platform doctor --repair",
-                              detail=f"manifests up to {last}, but batches are recorded up to {done}")  # fmt: skip
+                yield Finding(
+                    area="landing",
+                    subject=f"{name} {source}",
+                    state=State.WRONG,
+                    next="data-platform doctor --repair",
+                    detail=f"manifests up to {last}, but batches are recorded up to {done}",
+                )
             else:
                 yield Finding(area="landing", subject=f"{name} {source}", state=State.OK, detail=f"{last} batches")
 
@@ -113,9 +148,13 @@ def _tables(platform: Platform) -> Iterator[Finding]:
         if check.kind is HeadKind.OK:
             yield _whole_table(platform, table, check)
         else:
-            helps = {HeadKind.TORN_ACKNOWLEDGED: f"data-platform recover {ref}",
-                     HeadKind.TORN_UNACKNOWLEDGED: "the next run of its writer sets it aside; data-platform run"}  # fmt: skip
-            yield Finding(area="table", subject=str(ref), state=State.WRONG, detail=check.warning, next=helps[check.kind])
+            helps = {
+                HeadKind.TORN_ACKNOWLEDGED: f"data-platform recover {ref}",
+                HeadKind.TORN_UNACKNOWLEDGED: "the next run of its writer sets it aside; data-platform run",
+            }
+            yield Finding(
+                area="table", subject=str(ref), state=State.WRONG, detail=check.warning, next=helps[check.kind]
+            )
 
 
 def _whole_table(platform: Platform, table: Table, check: HeadCheck) -> Finding:
@@ -125,11 +164,15 @@ def _whole_table(platform: Platform, table: Table, check: HeadCheck) -> Finding:
     snapshot = table.snapshot(check.version)
     damaged = damaged_files(table, snapshot)
     if damaged:
-        return found(State.WRONG, f"{len(damaged)} damaged files: {'; '.join(damaged[:3])}", f"data-platform recover {table.ref}")
+        return found(
+            State.WRONG, f"{len(damaged)} damaged files: {'; '.join(damaged[:3])}", f"data-platform recover {table.ref}"
+        )
     recorded = platform.metastore.commits.head(table.ref.path.removeprefix("tables/"))
     if recorded is None or recorded.version < check.head:
         since = -1 if recorded is None else recorded.version
-        return found(State.WRONG, f"{check.head - since} commits are not in the ledger", "data-platform doctor --repair")
+        return found(
+            State.WRONG, f"{check.head - since} commits are not in the ledger", "data-platform doctor --repair"
+        )
     loose = _loose_files(table, check.version)
     detail = f"version {snapshot.version}, {snapshot.rows} rows in {len(snapshot.files)} files"
     return found(State.OK, detail + (f"; {loose} files that no version names (of a crash, harmless)" if loose else ""))
@@ -145,31 +188,55 @@ def _loose_files(table: Table, version: int) -> int:
 def _ledger(platform: Platform) -> Iterator[Finding]:
     metastore = platform.metastore
     for batch in metastore.batches.unbalanced():
-        yield Finding(area="ledger", subject=f"{batch.dataset} {batch.batch_id}", state=State.WRONG,
-                      detail=f"residual {batch.residual}", next="please report this with the batch's files")  # fmt: skip
+        yield Finding(
+            area="ledger",
+            subject=f"{batch.dataset} {batch.batch_id}",
+            state=State.WRONG,
+            detail=f"residual {batch.residual}",
+            next="please report this with the batch's files",
+        )
     for name in platform.project.datasets:
         lines = metastore.partitions.latest(str(name))
         residual, pending = sum(abs(line.residual) for line in lines), sum(line.pending for line in lines)
         if residual:
-            yield Finding(area="ledger", subject=str(name), state=State.WRONG, detail=f"residual {residual}",
-                          next="please report this with the contract and query")  # fmt: skip
+            yield Finding(
+                area="ledger",
+                subject=str(name),
+                state=State.WRONG,
+                detail=f"residual {residual}",
+                next="please report this with the contract and query",
+            )
         elif pending:
-            yield Finding(area="ledger", subject=str(name), state=State.WARNING, detail=f"{pending} rows are pending",
-                          next=f"data-platform quarantine list {name}; mend, then data-platform run {name}")  # fmt: skip
+            yield Finding(
+                area="ledger",
+                subject=str(name),
+                state=State.WARNING,
+                detail=f"{pending} rows are pending",
+                next=f"data-platform quarantine list {name}; mend, then data-platform run {name}",
+            )
         elif lines:
-            yield Finding(area="ledger", subject=str(name), state=State.OK, detail=f"{len(lines)} partitions close to 0")
+            yield Finding(
+                area="ledger", subject=str(name), state=State.OK, detail=f"{len(lines)} partitions close to 0"
+            )
 
 
 def _warehouse(platform: Platform) -> Iterator[Finding]:
     file, versions = platform.settings.warehouse_file, platform.warehouse.built_versions()
-    served = {str(n): platform.lake.table(TableRef(Zone.SERVED, n.domain, n.name)).version()
-              for n in platform.project.datasets if n.layer is Layer.SERVED}  # fmt: skip
+    served = {
+        str(n): platform.lake.table(TableRef(Zone.SERVED, n.domain, n.name)).version()
+        for n in platform.project.datasets
+        if n.layer is Layer.SERVED
+    }
     served = {name: version for name, version in served.items() if version >= 0}
     if versions == served or (versions is None and not served):
-        yield Finding(area="warehouse", subject=str(file), state=State.OK, detail="current" if served else "nothing served yet")
+        yield Finding(
+            area="warehouse", subject=str(file), state=State.OK, detail="current" if served else "nothing served yet"
+        )
         return
     detail = "is older than the served tables" if versions is not None else "is missing or cannot be opened"
-    yield Finding(area="warehouse", subject=str(file), state=State.WARNING, detail=detail, next="data-platform warehouse build")
+    yield Finding(
+        area="warehouse", subject=str(file), state=State.WARNING, detail=detail, next="data-platform warehouse build"
+    )
 
 
 def head_of(platform: Platform, table: Table) -> HeadCheck:
@@ -185,8 +252,13 @@ def _raw(platform: Platform) -> list[DatasetName]:
 def _writable(area: str, folder: Path) -> Finding:
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
-        return Finding(area=area, subject=str(folder), state=State.WRONG, detail=f"{nearest} cannot be read and written",
-                       next=f"give {os.environ.get('USER', 'the user')} access, or set DATA_PLATFORM_{area.upper()}")  # fmt: skip
+        return Finding(
+            area=area,
+            subject=str(folder),
+            state=State.WRONG,
+            detail=f"{nearest} cannot be read and written",
+            next=f"give {os.environ.get('USER', 'the user')} access, or set DATA_PLATFORM_{area.upper()}",
+        )
     return Finding(area=area, subject=str(folder), state=State.OK, detail="readable and writable")
 
 
@@ -194,5 +266,10 @@ def _space(area: str, folder: Path) -> Finding:
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(nearest).free
     state = State.WARNING if free < _LOW_BYTES else State.OK
-    return Finding(area=area, subject="disk", state=state, detail=f"{free / 1e9:.1f} GB free",
-                   next="make room before the next run" if state is State.WARNING else "")  # fmt: skip
+    return Finding(
+        area=area,
+        subject="disk",
+        state=state,
+        detail=f"{free / 1e9:.1f} GB free",
+        next="make room before the next run" if state is State.WARNING else "",
+    )

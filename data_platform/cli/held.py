@@ -56,7 +56,9 @@ def list_held(*, fate: str, dataset: str | None, limit: int, as_json: bool) -> i
     if as_json:
         print_json(rows[:limit])
         return 0
-    lines = [(row.batch_id, row.record_no, row.event_date, row.reason, row.rules, _record_text(row)) for row in rows[:limit]]
+    lines = [
+        (row.batch_id, row.record_no, row.event_date, row.reason, row.rules, _record_text(row)) for row in rows[:limit]
+    ]
     print_table("", ["batch", "record", "event date", "reason", "rules", "record (redacted)"], lines)
     say(f"{min(limit, len(rows))} of {len(rows)} {fate} rows of {dataset}")
     return 0
@@ -85,15 +87,19 @@ def decide(*, fate: str, dataset: str, chosen: Chosen, note: str, yes: bool) -> 
         rows = _chosen(held_rows(platform, name, fate), name, fate, chosen)
         days = DayRange.blocks(row.event_date for row in rows)
         verb = "release" if fate == "quarantined" else "admit"
-        plan = (f"{verb} {len(rows)} {fate} rows of {name}, event dates {', '.join(map(str, days))}; then run again {name} "
-                f"and what reads it: {', '.join(map(str, platform.graph.downstream(name))) or 'nothing'}")
+        plan = (
+            f"{verb} {len(rows)} {fate} rows of {name}, event dates {', '.join(map(str, days))}; then run again {name} "
+            f"and what reads it: {', '.join(map(str, platform.graph.downstream(name))) or 'nothing'}"
+        )
         if not yes:
             stdout().print(plan, soft_wrap=True)
             say("nothing was done: say --yes")
             return 1
         run = platform.run()
         with working(plan):
-            platform.decisions.decide(name, _DECISIONS[fate], [row.place for row in rows], who=getpass.getuser(), note=note)
+            platform.decisions.decide(
+                name, _DECISIONS[fate], [row.place for row in rows], who=getpass.getuser(), note=note
+            )
             done = [materialize(platform, name, run, days)]
             done += refresh(platform, platform.graph.downstream(name), run)
     return print_refreshed(done)
@@ -101,7 +107,9 @@ def decide(*, fate: str, dataset: str, chosen: Chosen, note: str, yes: bool) -> 
 
 def print_refreshed(done: Sequence[Refreshed]) -> int:
     """Prints what was materialized; 1 if something was refused."""
-    rows = [(each.dataset, ", ".join(each.ranges), "blocked" if each.problem else "published", each.rows) for each in done]
+    rows = [
+        (each.dataset, ", ".join(each.ranges), "blocked" if each.problem else "published", each.rows) for each in done
+    ]
     print_table("", ["dataset", "range", "state", "rows"], rows)
     for each in done:
         if each.problem:
@@ -116,7 +124,11 @@ def admitted_name(platform: Platform, text: str) -> DatasetName:
         ConfigurationError: it does not exist, or its materialization holds no rows.
     """
     layers = ("curated.", "served.", "raw.")
-    full = text if text.replace("/", ".").startswith(layers) else f"curated.{text.removeprefix('quarantine.').removeprefix('late.')}"
+    full = (
+        text
+        if text.replace("/", ".").startswith(layers)
+        else f"curated.{text.removeprefix('quarantine.').removeprefix('late.')}"
+    )
     name = dataset_name(platform.project, full)
     if platform.project.dataset(name).contract.materialization not in ONE_TO_ONE:
         kinds = ", ".join(sorted(ONE_TO_ONE))
@@ -136,11 +148,23 @@ def held_rows(platform: Platform, name: DatasetName, fate: str) -> list[HeldRow]
     if held.version < 0:
         return []
     with platform.engine.session() as con:
-        found = con.execute("SELECT batch_id, record_no, event_date, reason, rules, record FROM "
-                            f"({held.scan()}) WHERE fate = ? ORDER BY batch_id, record_no", [fate]).fetchall()
+        found = con.execute(
+            "SELECT batch_id, record_no, event_date, reason, rules, record FROM "
+            f"({held.scan()}) WHERE fate = ? ORDER BY batch_id, record_no",
+            [fate],
+        ).fetchall()
     raw = platform.project.dataset(platform.graph.inputs[name][0]).contract
-    return [HeldRow(batch_id=row[0], record_no=row[1], event_date=row[2], reason=row[3], rules=row[4],
-                    record=redact_row(raw, json.loads(row[5]))) for row in found]
+    return [
+        HeldRow(
+            batch_id=row[0],
+            record_no=row[1],
+            event_date=row[2],
+            reason=row[3],
+            rules=row[4],
+            record=redact_row(raw, json.loads(row[5])),
+        )
+        for row in found
+    ]
 
 
 def _print_counts(platform: Platform, fate: str, *, as_json: bool) -> int:
@@ -150,12 +174,23 @@ def _print_counts(platform: Platform, fate: str, *, as_json: bool) -> int:
         by_rule: dict[tuple[str, str], list[date]] = {}
         for row in held_rows(platform, name, fate):
             by_rule.setdefault((row.reason, row.rules), []).append(row.event_date)
-        lines += [{"dataset": str(name), "reason": reason, "rules": rules, "rows": len(days), "first": min(days), "last": max(days)}
-                  for (reason, rules), days in sorted(by_rule.items())]
+        lines += [
+            {
+                "dataset": str(name),
+                "reason": reason,
+                "rules": rules,
+                "rows": len(days),
+                "first": min(days),
+                "last": max(days),
+            }
+            for (reason, rules), days in sorted(by_rule.items())
+        ]
     if as_json:
         print_json(lines)
     else:
-        print_table("", ["dataset", "reason", "rules", "rows", "first day", "last day"], [list(line.values()) for line in lines])
+        print_table(
+            "", ["dataset", "reason", "rules", "rows", "first day", "last day"], [list(line.values()) for line in lines]
+        )
         say(f"{sum(int(str(line['rows'])) for line in lines)} {_SPOKEN[fate]} rows")
     return 0
 
@@ -163,8 +198,10 @@ def _print_counts(platform: Platform, fate: str, *, as_json: bool) -> int:
 def _chosen(rows: Sequence[HeldRow], name: DatasetName, fate: str, chosen: Chosen) -> list[HeldRow]:
     batch, record, rule, everything = chosen
     if sum((batch is not None, rule is not None, everything)) != 1 or (batch is None) != (record is None):
-        raise ConfigurationError("name the rows in one way: BATCH and RECORD"
-                                 + (", or --rule, or --all" if fate == "quarantined" else ", or --all"))
+        raise ConfigurationError(
+            "name the rows in one way: BATCH and RECORD"
+            + (", or --rule, or --all" if fate == "quarantined" else ", or --all")
+        )
     if batch is not None and record is not None:
         return [_one(rows, name, fate, (batch, record))]
     found = [row for row in rows if rule is None or row.rules == rule]
@@ -179,7 +216,9 @@ def _one(rows: Sequence[HeldRow], name: DatasetName, fate: str, place: tuple[str
         if (row.batch_id, row.record_no) == place:
             return row
     command = "quarantine" if fate == "quarantined" else "late"
-    raise ConfigurationError(f"{name} has no {fate} row {place[0]} {place[1]}; `data-platform {command} list {name}` lists them")
+    raise ConfigurationError(
+        f"{name} has no {fate} row {place[0]} {place[1]}; `data-platform {command} list {name}` lists them"
+    )
 
 
 def _record_text(row: HeldRow) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from data_platform.cli.environment import platform_here
 from data_platform.cli.output import print_json, print_table, say, working
-from data_platform.contracts.domains import ConnectorEntry
+from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.places import nearest
 from data_platform.errors import ConfigurationError
 from data_platform.wiring import Platform
@@ -19,7 +19,9 @@ def list_sources(*, as_json: bool) -> int:
     if as_json:
         print_json(rows)
     else:
-        print_table("", ["source", "kind", "dataset", "batches", "watermark", "options"], [list(row.values()) for row in rows])
+        print_table(
+            "", ["source", "kind", "dataset", "batches", "watermark", "options"], [list(row.values()) for row in rows]
+        )
     return 0
 
 
@@ -30,14 +32,34 @@ def run_source(*, name: str, as_json: bool) -> int:
         with working(f"ingesting {name}"):
             batches = platform.ingester.ingest(entry, platform.run())
     if as_json:
-        print_json([{"batch": f"{b.source}/{b.n}", "source_rows": b.source_rows, "raw_rows": b.raw_rows,
-                     "rejected_rows": b.rejected_rows, "files": b.files} for b in batches])  # fmt: skip
+        print_json(
+            [
+                {
+                    "batch": f"{b.source}/{b.n}",
+                    "source_rows": b.source_rows,
+                    "raw_rows": b.raw_rows,
+                    "rejected_rows": b.rejected_rows,
+                    "files": b.files,
+                }
+                for b in batches
+            ]
+        )
         return 0
-    rows = [(f"{b.source}/{b.n}", len(b.files), sum(f.outcome == "skipped" for f in b.files),
-             sum(f.outcome == "rejected" for f in b.files), b.source_rows, b.raw_rows, b.rejected_rows) for b in batches]  # fmt: skip
+    rows = [
+        (
+            f"{b.source}/{b.n}",
+            len(b.files),
+            sum(f.outcome == "skipped" for f in b.files),
+            sum(f.outcome == "rejected" for f in b.files),
+            b.source_rows,
+            b.raw_rows,
+            b.rejected_rows,
+        )
+        for b in batches
+    ]
     if rows:
         print_table(str(entry.dataset), _COLUMNS, rows)
-    say(f"{name}: {len(batches)} new batches" if rows else f"{name}: nothing new")
+    say(f"{name}: {len(batches)} new {'batch' if len(batches) == 1 else 'batches'}" if rows else f"{name}: nothing new")
     return 0
 
 
@@ -49,10 +71,14 @@ def sources(platform: Platform) -> list[ConnectorEntry]:
 def _source(platform: Platform, entry: ConnectorEntry) -> dict[str, object]:
     metastore, dataset = platform.metastore, str(entry.dataset)
     watermark = metastore.event_dates.watermark(dataset, source=entry.name)
-    return {"source": entry.name, "kind": entry.kind, "dataset": dataset,
-            "batches": metastore.batches.last_number(dataset, source=entry.name) or 0,
-            "watermark": watermark.isoformat() if watermark else None,
-            "options": ", ".join(f"{key}={value}" for key, value in entry.options.items())}  # fmt: skip
+    return {
+        "source": entry.name,
+        "kind": entry.kind,
+        "dataset": dataset,
+        "batches": metastore.batches.last_number(dataset, source=entry.name) or 0,
+        "watermark": watermark.isoformat() if watermark else None,
+        "options": ", ".join(f"{key}={value}" for key, value in entry.options.items()),
+    }
 
 
 def _named(platform: Platform, name: str) -> ConnectorEntry:

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from data_platform.cli.output import say
-from data_platform.contracts.domain_files import NAME
+from data_platform.contracts.odcs import NAME
 from data_platform.errors import ConfigurationError
 
 # Where each template goes; `{{domain}}` in paths and texts is the domain's name.
@@ -36,7 +36,9 @@ def init(*, folder: Path, domain: str) -> int:
         ConfigurationError: the folder is not empty, or the domain cannot be named so.
     """
     if not NAME.fullmatch(domain):
-        raise ConfigurationError(f"{domain!r} cannot be a name of a domain: use a-z, 0-9 and _, beginning with a letter")
+        raise ConfigurationError(
+            f"{domain!r} cannot be a name of a domain: use a-z, 0-9 and _, beginning with a letter"
+        )
     if folder.is_dir() and any(folder.iterdir()):
         raise ConfigurationError(f"{folder} is not empty: name a new folder")
     for target, template in _FILES.items():
@@ -44,8 +46,10 @@ def init(*, folder: Path, domain: str) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         text = files("data_platform.cli").joinpath("templates", template).read_text(encoding="utf-8")
         path.write_text(_filled(text, domain), encoding="utf-8")
-    say(f"{len(_FILES)} files in {folder}. Next:\n"
-        f"  cd {folder}\n  data-platform contracts lint\n  data-platform run\n  dagster dev")
+    say(
+        f"{len(_FILES)} files in {folder}. Next:\n"
+        f"  cd {folder}\n  data-platform contracts lint\n  data-platform run\n  dagster dev"
+    )
     return 0
 
 

@@ -1,4 +1,6 @@
-"""Loading commands by name, so that `--help` imports nothing but click: nouns when they are typed, their work when it runs."""
+"""Loading commands by name, so that `--help` imports nothing but click: nouns when they are typed, their work when it
+runs.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,11 @@ class LazyGroup(click.Group):
         super().__init__(*args, **kwargs)
         self._places = places
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         """The names, in the order in which they are listed."""
         return list(self._places)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
         """Loads one command; None if there is none of that name."""
         if cmd_name not in self._places:
             return None
@@ -28,7 +30,7 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
         """Lists the commands without loading them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self._places.items()])

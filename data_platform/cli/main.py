@@ -33,7 +33,10 @@ _NOUNS = {
 
 
 @click.group(
-    PROGRAM, cls=LazyGroup, places=_NOUNS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+    PROGRAM,
+    cls=LazyGroup,
+    places=_NOUNS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(package_name=PROGRAM, prog_name=PROGRAM)
 @click.option("--debug", is_flag=True, help="Show the whole traceback of an error (anywhere on the line).")

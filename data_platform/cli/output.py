@@ -20,10 +20,23 @@ from rich.table import Table
 from rich.text import Text
 
 _STYLES = {
-    "passed": "green", "published": "green", "equal": "green", "proven": "green", "ok": "green", "succeeded": "green",
-    "failed": "red", "wrong": "red", "differs": "red", "not proven": "red", "missing": "red", "blocked": "red",
-    "warning": "yellow", "stale": "yellow", "running": "cyan", "started": "cyan",
-}  # fmt: skip
+    "passed": "green",
+    "published": "green",
+    "equal": "green",
+    "proven": "green",
+    "ok": "green",
+    "succeeded": "green",
+    "failed": "red",
+    "wrong": "red",
+    "differs": "red",
+    "not proven": "red",
+    "missing": "red",
+    "blocked": "red",
+    "warning": "yellow",
+    "stale": "yellow",
+    "running": "cyan",
+    "started": "cyan",
+}
 
 
 def stdout() -> Console:
@@ -42,6 +55,11 @@ def say(message: str) -> None:
     click.echo(message, err=True)
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table for people, on stdout. Words that name a state are coloured; numbers stand to the right."""
     stdout().print(table_of(title, columns, rows))
@@ -49,7 +67,9 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
 
 def table_of(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     """A table for people."""
-    table = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
+    table = Table(
+        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold"
+    )
     for number, name in enumerate(columns):
         is_number = bool(rows) and all(_is_number(row[number]) or row[number] is None for row in rows)
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")

@@ -43,10 +43,15 @@ def query(*, statement: str, as_of: str | None, unmask: bool, form: str, limit: 
             names = [row[0] for row in con.execute("DESCRIBE result").fetchall()]
             masked = set[str]() if unmask else masked_columns(parsed, relations, names)
             shown = min(rows_count, limit or (_SHOWN_ROWS if form == "table" else rows_count))
-            platform.metastore.operator_log.append(OperatorEntry(
-                who=getpass.getuser(), at=platform.clock.now(), rows_returned=shown,
-                statement=f"{statement} -- unmasked" if unmask else statement,
-                tables={relation.name: relation.version for relation in relations}))  # fmt: skip
+            platform.metastore.operator_log.append(
+                OperatorEntry(
+                    who=getpass.getuser(),
+                    at=platform.clock.now(),
+                    rows_returned=shown,
+                    statement=f"{statement} -- unmasked" if unmask else statement,
+                    tables={relation.name: relation.version for relation in relations},
+                )
+            )
             rows = _masked_rows(con, names, masked, shown)
             _PRINTERS[form](names, rows, relations)
     if shown < rows_count:
@@ -72,7 +77,9 @@ def parse(statement: str) -> Query:
         if isinstance(node, exp.Table) and isinstance(source, exp.Func):
             called = name or source.key
             if source.key not in _TABLE_FUNCTIONS and called not in _TABLE_FUNCTIONS and source.key != "generateseries":
-                raise ConfigurationError(f"the SELECT calls {called}; it may read only tables: <layer>.<domain>.<dataset>")
+                raise ConfigurationError(
+                    f"the SELECT calls {called}; it may read only tables: <layer>.<domain>.<dataset>"
+                )
         elif name in _REACHING_OUT:
             raise ConfigurationError(f"the SELECT calls {name}, which reaches outside the tables")
     return parsed
@@ -104,7 +111,7 @@ def _ambiguous(parsed: Query) -> set[str]:
 
 
 def _run(con: DuckDBPyConnection, parsed: Query, relations: Sequence[Relation]) -> int:
-    """Fills the session table `result` and returns its rows. From here on the session opens only the relations' files."""
+    """Fills the session table `result` and returns its rows. From here on only the relations' files can be opened."""
     for relation in relations:
         register_query(con, relation.name, relation.select)
     files = [file for relation in relations for file in relation.files]
@@ -135,11 +142,16 @@ def _print_table(names: Sequence[str], rows: Iterator[list[object]], relations: 
 
 
 def _print_json(names: Sequence[str], rows: Iterator[list[object]], relations: Sequence[Relation]) -> None:
-    print_json({"columns": list(names), "rows": [dict(zip(names, row, strict=True)) for row in rows],
-                "tables": {relation.name: relation.version for relation in relations}})  # fmt: skip
+    print_json(
+        {
+            "columns": list(names),
+            "rows": [dict(zip(names, row, strict=True)) for row in rows],
+            "tables": {relation.name: relation.version for relation in relations},
+        }
+    )
 
 
-def _print_csv(names: Sequence[str], rows: Iterator[list[object]], relations: Sequence[Relation]) -> None:
+def _print_csv(names: Sequence[str], rows: Iterator[list[object]], _relations: Sequence[Relation]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow([defused(name) for name in names])
     writer.writerows([defused(value) for value in row] for row in rows)

@@ -53,7 +53,9 @@ def relations_of(platform: Platform, query: Query, as_of: AsOf) -> list[Relation
     if not names:
         return []
     if isinstance(as_of, int) and len(names) != 1:
-        raise ConfigurationError(f"a version fits one table, the SELECT reads {len(names)}: name a time or a run instead")
+        raise ConfigurationError(
+            f"a version fits one table, the SELECT reads {len(names)}: name a time or a run instead"
+        )
     return [_relation(platform, name, as_of) for name in names]
 
 
@@ -82,7 +84,9 @@ def _versions_of_run(platform: Platform, run_id: str) -> Mapping[str, int]:
         if entry.output_version is not None:
             versions[entry.dataset] = entry.output_version
     if not versions:
-        raise ConfigurationError(f"--as-of {run_id}: no version (7), no time (2026-03-01T12:00:00Z) and no run that read something")
+        raise ConfigurationError(
+            f"--as-of {run_id}: no version (7), no time (2026-03-01T12:00:00Z) and no run that read something"
+        )
     return versions
 
 
@@ -99,16 +103,22 @@ def _relation(platform: Platform, name: str, as_of: AsOf) -> Relation:
         raise ConfigurationError(f"{name} has nothing yet; `data-platform run` brings it up to date")
     columns = tuple(snapshot.schema.names)
     return Relation(
-        name=name, version=version, columns=columns, files=tuple(f"{snapshot.root}/{file.path}" for file in snapshot.files),
+        name=name,
+        version=version,
+        columns=columns,
+        files=tuple(f"{snapshot.root}/{file.path}" for file in snapshot.files),
         select=f"SELECT * FROM ({snapshot.scan()}){where}" if where else snapshot.scan(),
-        classified=frozenset(_RECORDS[layer] if layer in _RECORDS else _classified(platform, dataset, columns)))  # fmt: skip
+        classified=frozenset(_RECORDS[layer] if layer in _RECORDS else _classified(platform, dataset, columns)),
+    )
 
 
 def _parsed(platform: Platform, name: str) -> tuple[str, DatasetName]:
     """The layer that a table name says, and the dataset whose table it is."""
     parts = name.split(".")
     if len(parts) != 3 or parts[0] not in LAYERS:
-        raise ConfigurationError(f"{name!r} is no table: write <layer>.<domain>.<dataset>, the layer one of {', '.join(LAYERS)}")
+        raise ConfigurationError(
+            f"{name!r} is no table: write <layer>.<domain>.<dataset>, the layer one of {', '.join(LAYERS)}"
+        )
     own = Layer(parts[0]) if parts[0] in set(Layer) else Layer.RAW if parts[0] == "rejected" else Layer.CURATED
     dataset = DatasetName(own, parts[1], parts[2])
     if dataset not in platform.project.datasets:

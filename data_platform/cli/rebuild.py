@@ -1,5 +1,5 @@
-"""The work of `rebuild --verify`: derives every table again from landing and decisions, in a temporary home, and holds its
-content hash against the live one. The live store is only read.
+"""The work of `rebuild --verify`: derives every table again from landing and decisions, in a temporary home, and holds
+its content hash against the live one. The live store is only read.
 """
 
 from __future__ import annotations
@@ -45,8 +45,13 @@ def rebuild(*, datasets: tuple[str, ...], as_json: bool) -> int:
     with platform_here() as live, tempfile.TemporaryDirectory(prefix="rebuild-", dir=_room(live)) as folder:
         chosen = [dataset_name(live.project, text) for text in datasets]
         names = upstream(live, chosen) if chosen else set(live.graph.order)
-        settings = live.settings.model_copy(update={
-            "home": Path(folder), "store": f"{folder}/store", "metastore_url": f"sqlite:///{folder}/metastore.db"})  # fmt: skip
+        settings = live.settings.model_copy(
+            update={
+                "home": Path(folder),
+                "store": f"{folder}/store",
+                "metastore_url": f"sqlite:///{folder}/metastore.db",
+            }
+        )
         with open_platform(settings, live.clock) as aside:
             with working("committing landed batches and decisions again"):
                 replay_landing(live, aside, names)
@@ -67,7 +72,7 @@ def rebuild(*, datasets: tuple[str, ...], as_json: bool) -> int:
 
 
 def replay_landing(live: Platform, aside: Platform, names: Collection[DatasetName]) -> None:
-    """Commits every manifest of the live landing log into the other platform's raw tables. Objects are read in place."""
+    """Commits every manifest of the live landing log into the other platform's raw tables; objects are read in place."""
     ingester = aside.ingester
     reader = replace(ingester, store=live.store, committer=replace(ingester.committer, store=live.store))
     run = aside.run()
@@ -84,11 +89,15 @@ def copy_decisions(live: Platform, aside: Platform, names: Collection[DatasetNam
         if name.layer is not Layer.CURATED or snapshot.version < 0:
             continue
         with live.engine.session() as con:
-            found = con.execute("SELECT decision, decided_by, note, batch_id, record_no, event_date "
-                                f"FROM ({snapshot.scan()}) ORDER BY ALL").fetchall()
+            found = con.execute(
+                "SELECT decision, decided_by, note, batch_id, record_no, event_date "
+                f"FROM ({snapshot.scan()}) ORDER BY ALL"
+            ).fetchall()
         places: dict[tuple[str, str, str], list[HeldPlace]] = {}
         for decision, who, note, batch, record, day in found:
-            places.setdefault((decision, who, note), []).append(HeldPlace(batch_id=batch, record_no=record, event_date=day))
+            places.setdefault((decision, who, note), []).append(
+                HeldPlace(batch_id=batch, record_no=record, event_date=day)
+            )
         for (decision, who, note), rows in places.items():
             aside.decisions.decide(name, Decision(decision), rows, who=who, note=note)
 
@@ -106,8 +115,14 @@ def compare(live: Platform, aside: Platform, name: DatasetName, refreshed: Seque
         verdict, note = "missing", problem
     else:
         verdict, note = "differs", "please report this with both content hashes"
-    return Comparison(dataset=str(name), verdict=verdict, live=_text(ours), rebuilt=_text(theirs), note=note,
-                      rows=theirs.rows if theirs else None)
+    return Comparison(
+        dataset=str(name),
+        verdict=verdict,
+        live=_text(ours),
+        rebuilt=_text(theirs),
+        note=note,
+        rows=theirs.rows if theirs else None,
+    )
 
 
 def _hash(platform: Platform, name: DatasetName, columns: Sequence[str]) -> ContentHash | None:
@@ -124,6 +139,6 @@ def _text(hashed: ContentHash | None) -> str | None:
 
 
 def _room(platform: Platform) -> Path:
-    """The home's disk has room for a second copy of a local store more likely than the machine's folder for small files."""
+    """The home: its disk is likelier to have room for a second copy than the machine's folder for small files."""
     platform.settings.home.mkdir(parents=True, exist_ok=True)
     return platform.settings.home

@@ -72,8 +72,10 @@ def plan(platform: Platform, ref: TableRef) -> list[Step]:
     else:
         keep, why = check.version, check.warning
     if ref.zone is Zone.DECISIONS:
-        raise DamagedTable(f"{why}. Decisions are people's and can be derived from nothing: restore the folder {ref.path} "
-                           "of the store from a backup")
+        raise DamagedTable(
+            f"{why}. Decisions are people's and can be derived from nothing: restore the folder {ref.path} "
+            "of the store from a backup"
+        )
     return [*_named_by(platform, table, keep), Step(table=table, keep=keep, why=why)]
 
 
@@ -104,8 +106,13 @@ def _named_by(platform: Platform, side: Table, keep: int) -> list[Step]:
         main = platform.lake.table(TableRef(Zone.RAW, ref.domain, ref.name))
         sources = LandingLog(platform.store, ref.domain, ref.name).sources()
         kept = side.snapshot(keep)
-        good = _newest(main, lambda version: all((main.snapshot(version).transaction(source) or 0) <= (kept.transaction(source) or 0)
-                                                 for source in sources))
+        good = _newest(
+            main,
+            lambda version: all(
+                (main.snapshot(version).transaction(source) or 0) <= (kept.transaction(source) or 0)
+                for source in sources
+            ),
+        )
     else:
         return []
     if good == main.version():

@@ -1,15 +1,16 @@
-"""What `doctor --repair` does: derives lost records from what cannot be lost. Changes no data, and doing it again is harmless.
+"""What `doctor --repair` does: derives lost records from what cannot be lost. Changes no data; doing it again is
+harmless.
 
 A damaged table is not repaired here: that needs a person's consent (`recover`).
 """
 
 from __future__ import annotations
 
+from data_platform.cli.examinations import head_of
 from data_platform.contracts.model import Delivery, Layer
 from data_platform.errors import PlatformError
 from data_platform.lakehouse.durability import HeadKind
 from data_platform.lakehouse.landing import LandingLog
-from data_platform.cli.examinations import head_of
 from data_platform.wiring import Platform
 
 

@@ -21,10 +21,17 @@ def sample(*, out: Path, size: tuple[float, int], seed: int, dirt: float, yes: b
         planted = generate(out, scale=scale, seed=seed, dirt=dirt, days=days)
     datasets = sorted({record.dataset for record in planted.files})
     if as_json:
-        print_json({"out": out, "totals": {name: planted.totals(name) for name in datasets},
-                    "defects": [dict(zip(_COLUMNS, row, strict=True)) for row in _defects(planted)]})  # fmt: skip
+        print_json(
+            {
+                "out": out,
+                "totals": {name: planted.totals(name) for name in datasets},
+                "defects": [dict(zip(_COLUMNS, row, strict=True)) for row in _defects(planted)],
+            }
+        )
         return 0
-    rows = [(name, sum(f.dataset == name for f in planted.files), planted.totals(name)["source_rows"]) for name in datasets]
+    rows = [
+        (name, sum(f.dataset == name for f in planted.files), planted.totals(name)["source_rows"]) for name in datasets
+    ]
     print_table("", ["dataset", "files", "rows"], rows)
     print_table("\nplanted defects", _COLUMNS, _defects(planted))
     say(f"{out / 'planted.json'} says it file by file; ingest with DATA_PLATFORM_SOURCE={out}")

@@ -59,16 +59,25 @@ class Standings:
     def of(self, name: DatasetName) -> Standing:
         """One dataset."""
         platform = self.platform
-        snapshot = platform.heads.for_reading(platform.lake.table(TableRef(Zone(name.layer.value), name.domain, name.name)))
+        snapshot = platform.heads.for_reading(
+            platform.lake.table(TableRef(Zone(name.layer.value), name.domain, name.name))
+        )
         verdicts = Counter(_word(check) for check in platform.metastore.checks.latest(str(name)))
         run = platform.metastore.runs.latest(str(name))
         complete_to = self.complete_to(name)
         return Standing(
-            dataset=str(name), version=snapshot.version, rows=snapshot.rows, passed=verdicts["passed"],
-            warned=verdicts["warned"], failed=verdicts["failed"], residual=self._residual(name),
+            dataset=str(name),
+            version=snapshot.version,
+            rows=snapshot.rows,
+            passed=verdicts["passed"],
+            warned=verdicts["warned"],
+            failed=verdicts["failed"],
+            residual=self._residual(name),
             pending=sum(line.pending for line in platform.metastore.partitions.latest(str(name))),
-            complete_to=complete_to, seconds=run.seconds if run else None,
-            lag=platform.clock.now() - _end(complete_to) if complete_to else None)  # fmt: skip
+            complete_to=complete_to,
+            seconds=run.seconds if run else None,
+            lag=platform.clock.now() - _end(complete_to) if complete_to else None,
+        )
 
     def all(self) -> list[Standing]:
         """Every dataset, inputs first."""
@@ -100,7 +109,11 @@ class Standings:
         last = min(each for each in inputs if each is not None)
         if days:
             last = min(last, date.fromisoformat(max(days)))
-        stuck = [date.fromisoformat(day) for day, line in days.items() if line.state is PartitionState.BLOCKED or line.pending]
+        stuck = [
+            date.fromisoformat(day)
+            for day, line in days.items()
+            if line.state is PartitionState.BLOCKED or line.pending
+        ]
         return min([last, *(day - _ONE_DAY for day in stuck)])
 
     def _residual(self, name: DatasetName) -> int:
@@ -114,9 +127,17 @@ COLUMNS = ("dataset", "rows", "passed", "warned", "failed", "residual", "complet
 
 def row_of(standing: Standing) -> tuple[object, ...]:
     """The standing as a table's row."""
-    return (standing.dataset, standing.rows if standing.version >= 0 else "missing", standing.passed, standing.warned,
-            standing.failed, standing.residual, standing.complete_to, _lag(standing.lag),
-            None if standing.seconds is None else f"{standing.seconds:.2f}")  # fmt: skip
+    return (
+        standing.dataset,
+        standing.rows if standing.version >= 0 else "missing",
+        standing.passed,
+        standing.warned,
+        standing.failed,
+        standing.residual,
+        standing.complete_to,
+        _lag(standing.lag),
+        None if standing.seconds is None else f"{standing.seconds:.2f}",
+    )
 
 
 def _word(check: CheckEntry) -> str:

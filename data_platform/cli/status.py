@@ -12,7 +12,9 @@ def status(*, as_json: bool) -> int:
     """Shows every dataset; 1 if one is missing, pending or unbalanced."""
     with platform_here() as platform, working("looking at every dataset"):
         standings = Standings(platform).all()
-        stale = {str(name) for name in platform.graph.order if name.layer is not Layer.RAW and platform.staleness.of(name)}
+        stale = {
+            str(name) for name in platform.graph.order if name.layer is not Layer.RAW and platform.staleness.of(name)
+        }
     if as_json:
         print_json([{**plain(each), "is_stale": each.dataset in stale} for each in standings])
     else:

@@ -5,25 +5,27 @@ Whoever loses the put of a manifest discards its poll and starts again from the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path, PurePosixPath
+from itertools import chain
+from pathlib import Path
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from data_platform.clock import Clock
-from data_platform.connectors.protocol import Connector, IsKnown, Place, Poll, open_connector
+from data_platform.connectors.protocol import Connector, Delivery, IsKnown, Place, Poll, open_connector
 from data_platform.contracts.days import DayRange
+from data_platform.contracts.delivery_dates import delivery_date
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.domains import Project
 from data_platform.contracts.model import Contract, DatasetName
 from data_platform.contracts.model import Delivery as DeliveryKind
 from data_platform.contracts.odcs import read_contract_text
-from data_platform.errors import CommitConflict, FaultyProject
+from data_platform.errors import CommitConflict, FaultyProject, SourceUnavailable
 from data_platform.lakehouse.landing import Json, LandedObject, LandingLog, Manifest, SkippedDelivery
 from data_platform.lakehouse.object_store import ObjectStore
+from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.metastore.engine import Metastore
 from data_platform.publication.batches import BatchCommitter
 from data_platform.publication.candidate import Run
@@ -53,11 +55,20 @@ class Ingester:
         """
         contract = self.project.dataset(entry.dataset).contract
         connector = open_connector(entry, self.place)
+        landing = self._landing(entry.dataset)
+        batches: tuple[BatchCount, ...] = ()
         with self.leases.hold(f"ingest/{entry.dataset}"):
-            batches = self.finish(entry.dataset, entry.name, run)
-            while (batch := self._next(connector, entry, contract, run)) is not None:
-                batches += (batch,)
-        return batches
+            while True:
+                # Read before finishing: a manifest that another process adds meanwhile takes the number after it.
+                last = landing.last_number(entry.name)
+                batches += self.finish(entry.dataset, entry.name, run)
+                poll = self._poll(connector, entry, landing, last)
+                if poll is None:
+                    return batches
+                manifest = self._manifest(entry, contract, connector.version, landing, (last + 1, *poll))
+                if landing.append(manifest):
+                    batches += tuple(filter(None, [self._commit(entry.dataset, landing, manifest, run)]))
+                    connector.acknowledge(manifest.position_to)
 
     def peek(self, entry: ConnectorEntry) -> tuple[str, ...]:
         """A mark of each delivery that looks new, and of a batch that a crash left uncommitted; none: nothing to ingest."""
@@ -67,25 +78,22 @@ class Ingester:
         return (*unfinished, *open_connector(entry, self.place).peek(self._is_known(entry)))
 
     def finish(self, dataset: DatasetName, source: str, run: Run) -> tuple[BatchCount, ...]:
-        """Commits every manifest of a source that raw does not hold yet."""
+        """Records what the ledger lacks, then commits every manifest of a source that raw does not hold yet."""
         landing = self._landing(dataset)
-        first = (self.committer.committed(self.project.dataset(dataset).contract, source)) + 1
+        first = self.committer.committed(self.project.dataset(dataset).contract, source) + 1
+        if self.recovery.catch_up(self.recovery.lake.table(TableRef(Zone.RAW, dataset.domain, dataset.name))):
+            for manifest in chain.from_iterable(map(landing.manifests, landing.sources())):
+                self._remember(dataset, manifest)
         finished = [self._commit(dataset, landing, manifest, run) for manifest in landing.manifests(source, first)]
         return tuple(batch for batch in finished if batch is not None)
 
-    def _next(self, connector: Connector, entry: ConnectorEntry, contract: Contract, run: Run) -> BatchCount | None:
-        landing = self._landing(entry.dataset)
-        last = landing.last_number(entry.name)
+    def _poll(
+        self, connector: Connector, entry: ConnectorEntry, landing: LandingLog, last: int
+    ) -> tuple[Mapping[str, Json], Poll] | None:
+        """The position after batch `last`, and what came after it."""
         position: Mapping[str, Json] = landing.read(entry.name, last).position_to if last else {}
         poll = connector.poll(position, self._is_known(entry))
-        if poll is None:
-            return None
-        manifest = self._manifest(entry, contract, connector.version, landing, (last + 1, position, poll))
-        if not landing.append(manifest):
-            return self._next(connector, entry, contract, run)
-        batch = self._commit(entry.dataset, landing, manifest, run)
-        connector.acknowledge(manifest.position_to)
-        return batch
+        return None if poll is None else (position, poll)
 
     @retry(
         retry=retry_if_exception_type(CommitConflict),
@@ -94,10 +102,12 @@ class Ingester:
         reraise=True,
     )
     def _commit(self, dataset: DatasetName, landing: LandingLog, manifest: Manifest, run: Run) -> BatchCount | None:
-        batch = self.committer.commit(self._contract_of(dataset, landing, manifest), landing, manifest, run)
+        self._remember(dataset, manifest)  # first: from the manifest on, these deliveries are accounted for
+        return self.committer.commit(self._contract_of(dataset, landing, manifest), landing, manifest, run)
+
+    def _remember(self, dataset: DatasetName, manifest: Manifest) -> None:
         kind = self.project.dataset(dataset).contract.delivery
         self.recovery.remember(manifest, is_snapshot=kind is DeliveryKind.SNAPSHOT)
-        return batch
 
     def _manifest(
         self,
@@ -121,7 +131,7 @@ class Ingester:
                 )
                 continue
             arrived[identity] = f"{entry.name}/{n}"
-            objects.append(landing.land(delivery.path, delivery.name, delivery_date=day))
+            objects.append(_land(landing, delivery, day))
         dataset = str(entry.dataset)
         return Manifest(
             dataset=dataset,
@@ -166,15 +176,19 @@ class Ingester:
         return LandingLog(self.store, dataset.domain, dataset.name)
 
 
-def delivery_date(contract: Contract, name: str) -> date | None:
-    """The delivery date that a file's name carries; None where there is none."""
-    if contract.delivery_date_pattern is None:
-        return None
-    found = re.search(contract.delivery_date_pattern, PurePosixPath(name).name)
+def _land(landing: LandingLog, delivery: Delivery, day: date | None) -> LandedObject:
+    """Lands a delivery's bytes.
+
+    Raises:
+        SourceUnavailable: they are gone, or no longer those that were offered.
+    """
     try:
-        return date.fromisoformat(found.group("date")) if found else None
-    except ValueError:
-        return None
+        landed = landing.land(delivery.path, delivery.name, delivery_date=day)
+    except FileNotFoundError as error:
+        raise SourceUnavailable(f"{delivery.path} was offered and is gone; poll again") from error
+    if landed.sha256 != delivery.sha256:
+        raise SourceUnavailable(f"{delivery.path} changed while it was taken; poll again when it is written whole")
+    return landed
 
 
 def _identity_date(contract: Contract, day: date | None) -> str:

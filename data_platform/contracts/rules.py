@@ -103,7 +103,7 @@ def rules_of(contract: Contract) -> tuple[Rule, ...]:
     found = [
         rule
         for column in contract.columns
-        for rule in _column_rules(column, severity)
+        for rule in _column_rules(column, severity, is_order=column.name in _order_of(contract))
         if not (rule.kind is RuleKind.NOT_NULL and column.name in said)
     ]
     found += _dataset_rules(contract, severity)
@@ -122,12 +122,17 @@ def decides_rows(rule: QualityRule) -> bool:
     return rule.row_expression or is_each
 
 
-def _column_rules(column: Column, severity: Severity) -> Iterator[Rule]:
+def _order_of(contract: Contract) -> tuple[str, ...]:
+    """Columns by which rows of one key are told older from newer: without a value a row has no place among them."""
+    return contract.sequence if contract.materialization in (Materialization.MERGE, Materialization.SCD2) else ()
+
+
+def _column_rules(column: Column, severity: Severity, *, is_order: bool = False) -> Iterator[Rule]:
     def rule(kind: RuleKind, reason: str, **values: Any) -> Rule:
         name = f"{_slug(column.name)}_{kind.value}"
         return Rule(name=name, kind=kind, reason=reason, severity=severity, columns=(column.name,), **values)
 
-    if column.required or column.primary_key_position is not None:
+    if column.required or column.primary_key_position is not None or is_order:
         yield rule(RuleKind.NOT_NULL, "NULL")
     bounds = {name: getattr(column, name) for name in ("minimum", "maximum", "exclusive_minimum", "exclusive_maximum")}
     if any(bound is not None for bound in bounds.values()):
@@ -177,6 +182,8 @@ def _unique_rules(contract: Contract) -> Iterator[Rule]:
         key = (*key, "valid_from")  # a history holds each key once for each moment at which it changed
     if key:
         yield _unique("primary_key_unique", key)
+    if contract.materialization is Materialization.ADMIT and contract.dedupe_key and set(contract.dedupe_key) != set(key):
+        yield _unique("dedupe_key_unique", contract.dedupe_key)  # also across days, which are admitted one by one
     for column in contract.columns:
         if column.unique and (column.name,) != key:
             yield _unique(f"{_slug(column.name)}_unique", (column.name,))

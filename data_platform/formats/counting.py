@@ -11,7 +11,7 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-from data_platform.formats.csv_dialect import Dialect
+from data_platform.formats.csv_dialect import LF, Dialect
 from data_platform.formats.rejected import FileRejected, Reason
 
 LINE_LIMIT_BYTES = 256 << 20  # a longer physical line rejects the file: it would have to be held
@@ -50,21 +50,32 @@ class NdjsonCounter:
 
     def feed(self, block: bytes) -> None:
         """Takes the next bytes of the file."""
-        head, line_end, rest = block.partition(b"\n")
-        self._has_content |= not _is_blank(head)
-        if not line_end:
+        ends = np.flatnonzero(np.frombuffer(block, np.uint8) == LF)
+        if not len(ends):
+            self._has_content |= not _is_blank(block)
             return
-        self._count += self._has_content
-        cut = rest.rfind(b"\n") + 1
-        self._count += rest.count(b"\n") - len(_BLANK_LINE.findall(rest, 0, cut))
-        self._has_content = not _is_blank(rest[cut:])
+        first, last = int(ends[0]), int(ends[-1])
+        self._has_content |= not _is_blank(block[:first])
+        self._count += self._has_content + len(ends) - 1 - _blank_lines(block, ends)
+        self._has_content = not _is_blank(block[last + 1 :])
 
     def total(self) -> int:
         """The number of records, at the end of the file."""
         return self._count + self._has_content
 
 
+_BLANK_BEGINNINGS = np.frombuffer(b" \t\r\n", np.uint8)
 _BLANK_LINE = re.compile(rb"^[ \t\r]*\n", re.MULTILINE)
+
+
+def _blank_lines(block: bytes, ends: npt.NDArray[np.intp]) -> int:
+    """Blank lines among those that begin and end in the block."""
+    first, last = int(ends[0]), int(ends[-1])
+    # Hardly any line begins like a blank one, which the first bytes alone prove.
+    begins = np.frombuffer(block, np.uint8)[ends[:-1] + 1]
+    if not np.isin(begins, _BLANK_BEGINNINGS).any():
+        return 0
+    return len(_BLANK_LINE.findall(block, first + 1, last + 1))
 
 
 def _is_blank(text: bytes) -> bool:

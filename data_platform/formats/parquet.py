@@ -43,7 +43,6 @@ class ParquetReader:
             except (pa.ArrowException, OSError, ValueError) as error:
                 raise _file_fault(error) from error
             layout = match_schema(file.schema_arrow, self._contract)
-            _check_codecs(file)
             tally.drift = layout.drift
             reader = BatchReader(self._contract, layout)
             yield from number_chunks(self._batches(file, reader, layout.read_columns))
@@ -92,17 +91,13 @@ def _check_magic(stream: BinaryIO) -> None:
         raise FileRejected(Reason.CORRUPT_FILE, "not a whole Parquet file")
 
 
-def _check_codecs(file: pq.ParquetFile) -> None:
-    for group in range(file.metadata.num_row_groups):
-        row_group = file.metadata.row_group(group)
-        for column in range(row_group.num_columns):
-            codec = row_group.column(column).compression
-            if codec != "UNCOMPRESSED" and (codec == "UNKNOWN" or not pa.Codec.is_available(codec)):
-                raise FileRejected(Reason.UNSUPPORTED, f"compression {codec} cannot be read")
-
-
 def _file_fault(error: Exception) -> FileRejected:
-    text = str(error)
-    if "encrypt" in text.lower() or "codec" in text.lower() or isinstance(error, pa.ArrowNotImplementedError):
+    """The verdict on a file that cannot be decoded; an error of the source itself (it has an errno) goes on."""
+    if isinstance(error, OSError) and error.errno is not None:
+        raise error
+    # the codec is not asked for beforehand: the metadata property ends the process on a value it does not know
+    text = str(error).lower()
+    is_unsupported = any(word in text for word in ("encrypt", "codec", "compression"))
+    if is_unsupported or isinstance(error, pa.ArrowNotImplementedError):
         return FileRejected(Reason.UNSUPPORTED, "the Parquet file uses a codec, encryption or feature that is not read")
     return FileRejected(Reason.CORRUPT_FILE, f"the Parquet file cannot be decoded ({type(error).__name__})")

@@ -65,20 +65,22 @@ class Plan:
         return frozenset(name for wave in self.waves for block in wave for name in block.datasets)
 
 
-def make_plan(facts: Facts, *, only: Collection[DatasetName] | None = None) -> Plan:
-    """The fewest runs that make everything stale current, each covering exactly the affected partitions.
+def make_plan(facts: Facts, *, only: Collection[DatasetName] | None = None, most_blocks: int = MOST_BLOCKS) -> Plan:
+    """The runs that make everything stale current, each covering exactly the affected partitions.
 
     Args:
         only: the datasets that may be made; every dataset by default.
+        most_blocks: with more ranges than this in a wave, ranges that touch are joined, and a dataset is made anew for
+            days of its range that are current: fewer runs, more work.
     """
     days, whole = _carried(facts, only)
     order = [name for name in facts.order if name in whole or days.get(name)]
     if not order:
         return Plan(())
-    blocks = _blocks({name: days[name] for name in order if name in days}, order)
+    blocks = _blocks({name: days[name] for name in order if name in days}, order, most_blocks)
     if len(blocks) <= 1:  # one run: Dagster's own order does for by-day and whole datasets alike
         return Plan(((Block(tuple(order), blocks[0].days if blocks else None),),))
-    return Plan(tuple(_waves(facts, order, days)))
+    return Plan(tuple(_waves(facts, order, (days, most_blocks))))
 
 
 def _carried(
@@ -104,8 +106,11 @@ def _carried(
     return days, whole
 
 
-def _waves(facts: Facts, order: list[DatasetName], days: Mapping[DatasetName, set[date]]) -> Iterator[tuple[Block, ...]]:
+def _waves(
+    facts: Facts, order: list[DatasetName], stale: tuple[Mapping[DatasetName, set[date]], int]
+) -> Iterator[tuple[Block, ...]]:
     """By-day datasets follow each other day by day, inside a range; every other step needs the whole input first."""
+    days, most_blocks = stale
     number: dict[DatasetName, int] = {}
     for name in order:
         by_day = facts.is_by_day(name)
@@ -114,16 +119,16 @@ def _waves(facts: Facts, order: list[DatasetName], days: Mapping[DatasetName, se
     for wave in range(max(number.values()) + 1):
         here = [name for name in order if number[name] == wave]
         whole = tuple(name for name in here if not facts.is_by_day(name))
-        blocks = _blocks({name: days[name] for name in here if name in days}, order)
+        blocks = _blocks({name: days[name] for name in here if name in days}, order, most_blocks)
         yield (*([Block(whole, None)] if whole else []), *blocks)
 
 
-def _blocks(days: Mapping[DatasetName, set[date]], order: Iterable[DatasetName]) -> list[Block]:
+def _blocks(days: Mapping[DatasetName, set[date]], order: Iterable[DatasetName], most_blocks: int) -> list[Block]:
     """Contiguous ranges over which the same datasets are stale."""
     sequence = list(order)
     affected = {day: tuple(n for n in sequence if day in days.get(n, ())) for day in sorted(set().union(*days.values()))}
     blocks = [Block(names, DayRange.of(run[0], run[-1])) for names, run in _runs(affected)]
-    if len(blocks) <= MOST_BLOCKS:
+    if len(blocks) <= most_blocks:
         return blocks
     joined = DayRange.blocks(affected)
     return [Block(tuple(n for n in sequence if days.get(n, set()).intersection(span)), span) for span in joined]

@@ -8,6 +8,7 @@ from duckdb import DuckDBPyConnection
 
 from data_platform.contracts.model import Severity, Tolerance
 from data_platform.contracts.rules import Rule
+from data_platform.contracts.schema import arrow_schema
 from data_platform.governance.redaction import redactor
 from data_platform.lakehouse.duck import register_query
 from data_platform.publication.candidate import Candidate
@@ -23,7 +24,7 @@ def audit(con: DuckDBPyConnection, candidate: Candidate) -> tuple[RuleResult, ..
     evidence = Evidence(
         data_version=f"{candidate.contract.name}@{candidate.main.base.version + 1}",
         contract_version=candidate.contract.version,
-        expected_rows=candidate.main.staged_rows,
+        expected_rows=candidate.main.staged_rows - candidate.main.carried_rows,
         redact=redactor(candidate.contract),
     )
     rows = {result.rule: result for result in _audit_rows(con, candidate, evidence)}
@@ -38,10 +39,11 @@ def audit(con: DuckDBPyConnection, candidate: Candidate) -> tuple[RuleResult, ..
         expected_rows=None,
         redact=evidence.redact,
     )
+    targets = {**candidate.targets, candidate.contract.name: candidate.main.whole_sql}  # a table may refer to itself
     relations = Relations(
         staged=f"({candidate.main.staged_sql})",
         kept=f"({candidate.main.kept_sql})",
-        targets={name: f"({sql})" for name, sql in candidate.targets.items()},
+        targets={name: f"({sql})" for name, sql in targets.items()},
     )
     tables = [evaluate(con, rule, relations, whole) for rule in candidate.rules if not rule.kind.is_row_kind]
     return (*joined.values(), *tables)
@@ -51,8 +53,8 @@ def _audit_rows(con: DuckDBPyConnection, candidate: Candidate, evidence: Evidenc
     rules = [_strict(rule, candidate) for rule in candidate.rules if rule.kind.is_row_kind]
     if not rules:
         return ()
-    reader = con.sql(candidate.main.staged_sql).to_arrow_reader(BATCH_ROWS)
-    batches = BatchAudit(rules, reader.schema)
+    reader = con.sql(candidate.main.computed_sql).to_arrow_reader(BATCH_ROWS)
+    batches = BatchAudit(rules, arrow_schema(candidate.contract))
     for batch in reader:
         batches.add(batch)
     return batches.results(evidence)

@@ -17,7 +17,7 @@ from data_platform.clock import Clock
 from data_platform.contracts.model import Contract, Delivery
 from data_platform.contracts.schema import raw_schema
 from data_platform.contracts.types import TypeKind, quote_identifier
-from data_platform.errors import ConservationBroken, FatalError
+from data_platform.errors import CommitConflict, ConservationBroken, FatalError
 from data_platform.formats.reading import open_reader
 from data_platform.formats.rejected import FileRejected, Reason
 from data_platform.lakehouse.duck import Engine
@@ -72,10 +72,10 @@ class BatchCommitter:
             try:
                 files = self._read(contract, landing, manifest, staging)
                 batch = self._count(con, contract, manifest, staging, files)
-                return self._publish(contract, manifest, run, staging, batch, (raw_base, rejected_base))
             except BaseException:
                 staging.abandon()
                 raise
+            return self._publish(contract, manifest, run, staging, batch, (raw_base, rejected_base))
 
     def committed(self, contract: Contract, source: str) -> int:
         """The number of the source's last batch that raw holds; 0 before the first."""
@@ -183,16 +183,25 @@ class BatchCommitter:
         raw_base, rejected_base = bases
         transactions = {manifest.source: manifest.n}
         rejected_version = rejected_base.version
+        # As in `publish`: staged files are deleted only where a conflict says that no version names them.
         if (rejected_base.transaction(manifest.source) or 0) < manifest.n:
-            side = staging.rejected.commit(rejected_base, adds=staging.rejected_files, transactions=transactions)
+            try:
+                side = staging.rejected.commit(rejected_base, adds=staging.rejected_files, transactions=transactions)
+            except CommitConflict:
+                staging.abandon()
+                raise
             self.recorder.acknowledge(side, run_id=run.id)
             rejected_version = side.version
         else:
             discard(staging.rejected, staging.rejected_files)
         receipt = self._receipt(contract, run, batch, rejected_version, raw_base.rows)
-        commit = staging.raw.commit(
-            raw_base, adds=staging.raw_files, transactions=transactions, metadata=receipt.metadata()
-        )
+        try:
+            commit = staging.raw.commit(
+                raw_base, adds=staging.raw_files, transactions=transactions, metadata=receipt.metadata()
+            )
+        except CommitConflict:
+            discard(staging.raw, staging.raw_files)
+            raise
         assert receipt.batch is not None
         self.recorder.record(commit, receipt)
         return receipt.batch

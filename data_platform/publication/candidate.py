@@ -18,12 +18,20 @@ from data_platform.quality.verdicts import RuleResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What one commit does to one table: files to add and files to remove, on top of `base`."""
+    """What one commit does to one table: files to add and files to remove, on top of `base`.
+
+    Attributes:
+        computed: SQL that is true for staged rows that this run computed; the others were published before and are only
+            carried over from rewritten files.
+        carried_rows: how many staged rows are carried over.
+    """
 
     table: Table
     base: Snapshot
     adds: tuple[StagedFile, ...] = ()
     removes: tuple[DataFile, ...] = ()
+    computed: str = "true"
+    carried_rows: int = 0
 
     @property
     def kept(self) -> tuple[DataFile, ...]:
@@ -40,6 +48,11 @@ class Change:
     def staged_sql(self) -> str:
         """SELECT over the staged rows."""
         return scan_staged(self.table, self.base.schema, self.adds)
+
+    @property
+    def computed_sql(self) -> str:
+        """SELECT over the staged rows that this run computed."""
+        return f"SELECT * FROM ({self.staged_sql}) WHERE {self.computed}"
 
     @property
     def kept_sql(self) -> str:

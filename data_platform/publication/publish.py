@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from data_platform.clock import Clock
-from data_platform.errors import ConservationBroken, PublishBlocked
+from data_platform.errors import CommitConflict, ConservationBroken, PublishBlocked
 from data_platform.lakehouse.staging import discard
 from data_platform.lakehouse.table_ref import TableRef
 from data_platform.publication.candidate import Candidate, Change, Published
@@ -41,22 +41,13 @@ class Publisher:
 
             checks = audit(con, candidate)
             self._refuse(candidate, checks)
-            return self._commit(candidate, checks)
         except BaseException:
-            for change in (candidate.main, candidate.side):
-                if change is not None:
-                    discard(change.table, change.adds)
+            _discard(candidate.main, candidate.side)
             raise
+        return self._commit(candidate, checks)
 
     def _refuse(self, candidate: Candidate, checks: Sequence[RuleResult]) -> None:
         name = candidate.contract.name
-        disagreeing = [check.rule for check in checks if check.is_disagreement]
-        if disagreeing:
-            self.recorder.blocked(candidate, checks)
-            raise ConservationBroken(
-                f"{name}: SQL let rows through that Pandera refuses ({', '.join(disagreeing)}); "
-                "nothing was published: please report this with the contract"
-            )
         open_ledgers = [count for count in candidate.partitions if count.residual]
         if open_ledgers:
             self.recorder.blocked(candidate, checks)
@@ -64,6 +55,13 @@ class Publisher:
             raise ConservationBroken(
                 f"{name}: the ledger of {first.partition} does not close: {first.source} raw rows, "
                 f"fates {dict(first.fates)}; nothing was published"
+            )
+        disagreeing = [check.rule for check in checks if check.is_disagreement]
+        if disagreeing:
+            self.recorder.blocked(candidate, checks)
+            raise ConservationBroken(
+                f"{name}: SQL let rows through that Pandera refuses ({', '.join(disagreeing)}); "
+                "nothing was published: please report this with the contract"
             )
         blocking = [check for check in checks if check.is_blocking]
         if blocking:
@@ -75,12 +73,22 @@ class Publisher:
         side_version = -1
         transactions: dict[str, int] = {}
         if side is not None:
-            side_version = self._commit_side(side, candidate.run.id)
+            try:
+                side_version = self._commit_side(side, candidate.run.id)
+            except CommitConflict:
+                _discard(main, side)
+                raise
             transactions[side_transaction(side.base.ref)] = side_version
         receipt = self._receipt(candidate, checks, side_version)
-        commit = main.table.commit(
-            main.base, adds=main.adds, removes=main.removes, transactions=transactions, metadata=receipt.metadata()
-        )
+        # Only a conflict is known to have committed nothing. After any other error the files may be a version's: they
+        # stay, and what no version names is removed as an orphan later.
+        try:
+            commit = main.table.commit(
+                main.base, adds=main.adds, removes=main.removes, transactions=transactions, metadata=receipt.metadata()
+            )
+        except CommitConflict:
+            _discard(main)
+            raise
         self.recorder.record(commit, receipt, checks)
         kept = main.kept
         return Published(
@@ -120,6 +128,12 @@ class Publisher:
             partitions=candidate.partitions,
             checks=tuple(CheckCount.of(check) for check in checks),
         )
+
+
+def _discard(*changes: Change | None) -> None:
+    for change in changes:
+        if change is not None:
+            discard(change.table, change.adds)
 
 
 def side_transaction(side: TableRef) -> str:

@@ -146,9 +146,9 @@ def usable_event_time(contract: Contract, manifest: Manifest) -> str:
     return "(" + " AND ".join(conditions) + ")"
 
 
-def utc_day(contract: Contract, column: str) -> str:
+def utc_day(contract: Contract, column: str, *, table: str | None = None) -> str:
     """SQL of the UTC day of an event time. Going through epoch microseconds spares ICU's calendar, row by row."""
-    quoted = quote_identifier(column)
+    quoted = f"{quote_identifier(table)}.{quote_identifier(column)}" if table else quote_identifier(column)
     if contract.column(column).type.kind is TypeKind.DATE:
         return quoted
     return f"CAST(make_timestamp(epoch_us({quoted})) AS DATE)"

@@ -49,6 +49,11 @@ DECISIONS_TABLE = pa.schema(
 )
 
 
+def was_published(snapshot: Snapshot) -> bool:
+    """Whether the table holds a result; its creation, version 0, is none."""
+    return snapshot.version > 0
+
+
 def ensure_shape(table: Table, schema: pa.Schema, base: Snapshot) -> Snapshot:
     """The table's head in the shape of `schema`: created, or given the columns that a minor version added.
 

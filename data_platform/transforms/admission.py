@@ -17,6 +17,7 @@ from data_platform.contracts.types import quote_identifier
 from data_platform.lakehouse.content_hash import row_digest
 from data_platform.transforms.projection import judged_select
 from data_platform.transforms.query import Query
+from data_platform.transforms.replacement import day_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +115,12 @@ def _judged(admission: Admission) -> str:
     judged = judged_select(admission.query, admission.raw, admission.contract, where=admission.where)
     if admission.decisions is None:
         return f"SELECT *, _late AS _is_late, false AS _is_released FROM ({judged})"
+    day = day_of(admission.contract)
+    # A partition can hold only rows of its date, so a row that landing could not place in time stays held.
+    has_place = "true" if day is None else f"{day} IS NOT DISTINCT FROM judged._event_date"
     return f"""
         SELECT judged.*, judged._late AND NOT coalesce(decided.admits_late, false) AS _is_late,
-               coalesce(decided.releases, false) AS _is_released
+               coalesce(decided.releases, false) AND {has_place} AS _is_released
         FROM ({judged}) AS judged
         LEFT JOIN (SELECT batch_id, record_no, bool_or(decision = 'admit_late') AS admits_late,
                           bool_or(decision = 'release') AS releases
@@ -126,8 +130,11 @@ def _judged(admission: Admission) -> str:
 
 def _contest(con: DuckDBPyConnection, admission: Admission, key: list[str]) -> None:
     """Fills `contested`: valid rows whose key occurs more than once, as winner, duplicate or conflicting."""
-    keys = ", ".join(key)
     contract = admission.contract
+    # Within one event date, as days are run alone: a key on two days then breaks UNIQUE whatever the range.
+    scope = [*key, "_event_date"] if contract.partition_column is not None else key
+    keys = ", ".join(scope)
+    of_contender = ", ".join(f"contender.{name}" for name in scope)
     # Grouping every key is the dear part, so it carries nothing but the key; ranking touches only repeated keys.
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE repeated_keys AS
@@ -135,7 +142,7 @@ def _contest(con: DuckDBPyConnection, admission: Admission, key: list[str]) -> N
     sequence = [quote_identifier(name) for name in contract.sequence] or ["_event_time"]
     newest = ", ".join(f"{name} DESC NULLS LAST" for name in sequence)
     digest = digest_of(contract, "contender", [column.name for column in contract.columns])
-    same = " AND ".join(f"contender.{name} IS NOT DISTINCT FROM repeated_keys.{name}" for name in key)
+    same = " AND ".join(f"contender.{name} IS NOT DISTINCT FROM repeated_keys.{name}" for name in scope)
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE contested AS
         WITH contender AS (
@@ -143,7 +150,7 @@ def _contest(con: DuckDBPyConnection, admission: Admission, key: list[str]) -> N
         ), ranked AS (
             SELECT contender._batch_id, contender._record_no, contender._event_date, contender._is_released,
                    {", ".join("contender." + name for name in key)}, {digest} AS digest,
-                   rank() OVER (PARTITION BY {", ".join("contender." + n for n in key)}
+                   rank() OVER (PARTITION BY {of_contender}
                                 ORDER BY {newest}) AS age
             FROM contender JOIN repeated_keys ON {same}
         ), judged_keys AS (

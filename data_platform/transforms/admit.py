@@ -88,7 +88,7 @@ def admit(con: DuckDBPyConnection, plan: AdmitPlan) -> tuple[Change, Change, Out
         assign_fates(con, admission)
         outcome.curated += stage_rows(con, admitted_select(con, plan.target.contract), plan.target)
         outcome.held += stage_held(con, admission, plan.held)
-        count_fates(con, outcome, where, plan.raw_table)
+        count_fates(con, outcome, admission)
     return (*_changes(con, plan, outcome), outcome)
 
 
@@ -136,9 +136,11 @@ def stage_held(con: DuckDBPyConnection, admission: Admission, held: Held) -> lis
     )
 
 
-def count_fates(con: DuckDBPyConnection, outcome: Outcome, where: str, raw_table: str) -> None:
+def count_fates(con: DuckDBPyConnection, outcome: Outcome, admission: Admission) -> None:
     """Adds a pass to the outcome: raw rows from the raw table alone, fates from where the rows now are."""
-    raw = con.execute(f"SELECT _event_date, count(*) FROM {raw_table} WHERE {where} GROUP BY 1").fetchall()
+    raw = con.execute(
+        f"SELECT _event_date, count(*) FROM {admission.raw_table} WHERE {admission.where} GROUP BY 1"
+    ).fetchall()
     outcome.source.update(dict(raw))
     gone = con.execute(
         "SELECT event_date, fate, count(*) FROM held_records GROUP BY ALL UNION ALL "
@@ -147,8 +149,14 @@ def count_fates(con: DuckDBPyConnection, outcome: Outcome, where: str, raw_table
     outcome.fates.update({(when, fate): rows for when, fate, rows in gone})
     broken = con.execute("SELECT unnest(failures) AS rule, count(*) FROM held GROUP BY 1").fetchall()
     outcome.broken.update(dict(broken))
-    waived = con.execute("SELECT unnest(_failures), count(*) FROM judged WHERE _is_released GROUP BY 1").fetchall()
-    outcome.waived.update(dict(waived))
+    if admission.decisions is not None:
+        # A released row that is late or a repeat is not published, so the audit must not forgive anything for it.
+        waived = con.execute(
+            "SELECT unnest(_failures), count(*) FROM judged "
+            "ANTI JOIN held USING (_batch_id, _record_no) ANTI JOIN repeated USING (_batch_id, _record_no) "
+            "WHERE _is_released GROUP BY 1"
+        ).fetchall()
+        outcome.waived.update(dict(waived))
 
 
 def _passes(con: DuckDBPyConnection, plan: AdmitPlan) -> list[str]:
@@ -171,14 +179,21 @@ def _changes(con: DuckDBPyConnection, plan: AdmitPlan, outcome: Outcome) -> tupl
     removes, kept = target.overlapping(plan.days)
     kept_files = stage_rows(con, kept, target) if removes else []
     held_removes = held.base.overlapping("event_date", plan.days.start, plan.days.last)
-    held_kept = f"SELECT * FROM ({held.base.scan_files(held_removes)}) WHERE NOT {within('event_date', plan.days)}"
+    held_kept = f"SELECT * FROM ({held.base.scan_files(held_removes)}) WHERE {within('event_date', plan.days)} IS NOT TRUE"
     held_files = (
         stage(con, held_kept, table=held.table, schema=held.base.schema, name=new_file_name, month="event_date")
         if held_removes
         else []
     )
     return (
-        Change(table=target.table, base=target.base, adds=(*outcome.curated, *kept_files), removes=removes),
+        Change(
+            table=target.table,
+            base=target.base,
+            adds=(*outcome.curated, *kept_files),
+            removes=removes,
+            computed=within(target.day, plan.days),
+            carried_rows=sum(file.rows for file in kept_files),
+        ),
         Change(table=held.table, base=held.base, adds=(*outcome.held, *held_files), removes=held_removes),
     )
 

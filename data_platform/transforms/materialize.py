@@ -30,7 +30,7 @@ from data_platform.publication.publish import Publisher
 from data_platform.publication.receipt import PartitionCount
 from data_platform.publication.recording import Recorder
 from data_platform.publication.recovery import Recovery
-from data_platform.publication.shape import HELD_TABLE, ensure_shape
+from data_platform.publication.shape import HELD_TABLE, ensure_shape, was_published
 from data_platform.quality.verdicts import Counts, Evidence, RuleResult, conclude, judge
 from data_platform.transforms.admit import AdmitPlan, Held, Outcome, admit, ledger
 from data_platform.transforms.keep_history import history_ledger, keep_history
@@ -138,7 +138,7 @@ class Materializer:
         snapshots = {}
         for name in query.inputs:
             snapshots[name] = self.heads.for_reading(self.lake.table(_ref(name)))
-            if snapshots[name].version < 0:
+            if not was_published(snapshots[name]):
                 verb = "ingest" if name.layer is Layer.RAW else "materialize"
                 raise UpstreamBlocked(f"{dataset.name}: its input {name} has no version yet; {verb} it first")
         decisions = self.heads.for_reading(self.lake.table(_ref(dataset.name, Zone.DECISIONS)))
@@ -158,8 +158,9 @@ class Materializer:
 
     def _target(self, dataset: Dataset) -> Target:
         table = self.lake.table(_ref(dataset.name))
+        head = self.heads.for_writing(table)  # first: a torn head that nobody acknowledged has to be out of the way
         self.recovery.catch_up(table)
-        base = ensure_shape(table, arrow_schema(dataset.contract), self.heads.for_writing(table))
+        base = ensure_shape(table, arrow_schema(dataset.contract), head)
         return Target(contract=dataset.contract, table=table, base=base)
 
     def _compute(
@@ -224,7 +225,7 @@ class Materializer:
             if rule.reference is not None:
                 name = rule.reference.target
                 snapshot = pinned.snapshots.get(name) or self.heads.for_reading(self.lake.table(_ref(name)))
-                if snapshot.version >= 0:
+                if was_published(snapshot):
                     targets[name] = snapshot.scan(rule.reference.target_columns)
         return targets
 

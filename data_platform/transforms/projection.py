@@ -14,6 +14,7 @@ from sqlglot import exp
 from data_platform.contracts.model import Contract, Materialization, Severity
 from data_platform.contracts.rules import Rule, RuleKind, rules_of
 from data_platform.contracts.types import TypeKind, quote_identifier
+from data_platform.publication.raw_staging import utc_day
 from data_platform.quality.fates import all_pass_sql, bind, failing_rules_sql
 from data_platform.transforms.query import Query
 from data_platform.transforms.relations import SYSTEM_COLUMNS
@@ -34,9 +35,15 @@ def judged_select(query: Query, raw: Contract, contract: Contract, *, where: str
     given = ", ".join(_projection(node, contract) for node in tree.selects)
     origin = ", ".join(f"{quote_identifier(alias)}.{name}" for name in ORIGIN)
     moment = f"{quote_identifier(alias)}.{quote_identifier(raw.watermark)}" if raw.watermark else "NULL"
-    outcome = _failures(raw_rules(raw), alias)
+    outcome = _failures(_written_rules(raw), alias)
+    for usable in _usable(raw):
+        day = utc_day(raw, usable.columns[0], table=alias)
+        name = exp.Literal.string(usable.name).sql(dialect="duckdb")
+        is_placed = f"coalesce({day} = {quote_identifier(alias)}._event_date, false)"
+        outcome = f"CASE WHEN {is_placed} THEN {outcome} ELSE list_append({outcome}, {name}) END"
+    borrowed = "".join(f", {quote_identifier(alias)}.{quote_identifier(name)}" for name in borrowed_columns(contract))
     table = source.sql(dialect="duckdb")
-    mapped = f"SELECT {given}, {origin}, {moment} AS _event_time, {outcome} AS {_RAW} FROM {table} WHERE {where}"
+    mapped = f"SELECT {given}{borrowed}, {origin}, {moment} AS _event_time, {outcome} AS {_RAW} FROM {table} WHERE {where}"
     own = _failures(row_rules(contract), "mapped")
     return f"SELECT mapped.* EXCLUDE ({_RAW}), mapped.{_RAW} || {own} AS _failures FROM ({mapped}) AS mapped"
 
@@ -44,21 +51,9 @@ def judged_select(query: Query, raw: Contract, contract: Contract, *, where: str
 def raw_rules(raw: Contract) -> tuple[Rule, ...]:
     """The row rules of a raw dataset, named `raw_…` beside the rules of the dataset that admits its rows.
 
-    A named event time must be usable even where it is not declared required.
+    A named event time must be the one that gave the row its event date at landing, which nothing later decides again.
     """
-    rules = tuple(replace(rule, name=f"raw_{rule.name}") for rule in rules_of(raw) if rule.kind.is_row_kind)
-    required = raw.watermark is None or raw.column(raw.watermark).required
-    if required:
-        return rules
-    usable = Rule(
-        name=f"raw_{raw.watermark}_usable",
-        kind=RuleKind.NOT_NULL,
-        reason="EVENT_TIME_RANGE",
-        severity=Severity.QUARANTINE,
-        columns=(str(raw.watermark),),
-        description="a row whose event time is missing has no event date",
-    )
-    return (*rules, usable)
+    return (*_written_rules(raw), *_usable(raw))
 
 
 def row_rules(contract: Contract) -> tuple[Rule, ...]:
@@ -67,13 +62,41 @@ def row_rules(contract: Contract) -> tuple[Rule, ...]:
     return tuple(rule for rule in rules_of(contract) if rule.kind.is_row_kind and not generated & set(rule.columns))
 
 
+def borrowed_columns(contract: Contract) -> tuple[str, ...]:
+    """Columns of raw that order or delete the rows of a `merge` or `scd2` dataset without being among its own."""
+    own = {column.name for column in contract.columns}
+    if contract.materialization is Materialization.ADMIT:
+        return ()
+    wanted = (*contract.sequence, *([contract.deletes.column] if contract.deletes else []))
+    return tuple(dict.fromkeys(name for name in wanted if name not in own))
+
+
+def _written_rules(raw: Contract) -> tuple[Rule, ...]:
+    return tuple(replace(rule, name=f"raw_{rule.name}") for rule in rules_of(raw) if rule.kind.is_row_kind)
+
+
+def _usable(raw: Contract) -> tuple[Rule, ...]:
+    if raw.watermark is None:
+        return ()
+    usable = Rule(
+        name=f"raw_{raw.watermark}_usable",
+        kind=RuleKind.NOT_NULL,
+        reason="EVENT_TIME_RANGE",
+        severity=Severity.QUARANTINE,
+        columns=(raw.watermark,),
+        description="a row without an event time that could be used when it was landed has no event date",
+    )
+    return (usable,)
+
+
 def _projection(node: exp.Expr, contract: Contract) -> str:
     name = node.alias_or_name
     value = node.this if isinstance(node, exp.Alias) else node
     text = value.sql(dialect="duckdb")
     column = next((c for c in contract.columns if c.name == name), None)
     # Two spellings of one key (NFC, NFD) are one key, so keys are stored composed.
-    if column is not None and name in contract.dedupe_key and column.type.kind is TypeKind.STRING:
+    is_key = name in contract.dedupe_key or name in contract.primary_key
+    if column is not None and is_key and column.type.kind is TypeKind.STRING:
         text = f"nfc_normalize({text})"
     return f"{text} AS {quote_identifier(name)}"
 

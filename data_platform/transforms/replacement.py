@@ -10,6 +10,7 @@ from duckdb import DuckDBPyConnection
 from data_platform.contracts.days import DayRange
 from data_platform.contracts.model import Contract
 from data_platform.contracts.types import TypeKind, quote_identifier
+from data_platform.errors import PublishBlocked
 from data_platform.lakehouse.snapshots import DataFile, Snapshot
 from data_platform.lakehouse.staging import stage
 from data_platform.lakehouse.tables import StagedFile, Table
@@ -42,7 +43,7 @@ class Target:
         if self.contract.column(column).type.kind is TypeKind.TIMESTAMP:
             low, high = _midnight(days.start), _midnight(days.end)
         files = self.base.overlapping(column, low, high)
-        return files, f"SELECT * FROM ({self.base.scan_files(files)}) WHERE NOT {within(self.day, days)}"
+        return files, f"SELECT * FROM ({self.base.scan_files(files)}) WHERE {within(self.day, days)} IS NOT TRUE"
 
 
 def replace_table(con: DuckDBPyConnection, query: Query, target: Target) -> tuple[Change, tuple[PartitionCount, ...]]:
@@ -58,12 +59,28 @@ def replace_partitions(
 ) -> tuple[Change, tuple[PartitionCount, ...]]:
     """Stages the query's rows in place of the partitions in `days`; rows of other days in the same files are kept."""
     bind_days(con, days)
+    inside = within(str(target.day), days)
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE computed AS SELECT * FROM ({query.sql}) WHERE {within(str(target.day), days)}"
+        f"CREATE OR REPLACE TEMP TABLE computed AS SELECT * FROM ({query.sql}) WHERE {inside} OR {target.day} IS NULL"
     )
+    computed_rows, homeless = con.execute(
+        f"SELECT count(*), count(*) FILTER ({target.day} IS NULL) FROM computed"
+    ).fetchall()[0]
+    if homeless:
+        raise PublishBlocked(
+            f"{target.contract.name} for {days}: {homeless} rows have no {target.contract.partition_column}, so no "
+            "partition can hold them; nothing was published: give them a day in the query, or leave them out there"
+        )
     removes, kept = target.overlapping(days)
     staged = stage_rows(con, f"SELECT * FROM computed UNION ALL BY NAME {kept}", target)
-    change = Change(table=target.table, base=target.base, adds=tuple(staged), removes=removes)
+    change = Change(
+        table=target.table,
+        base=target.base,
+        adds=tuple(staged),
+        removes=removes,
+        computed=inside,
+        carried_rows=sum(file.rows for file in staged) - computed_rows,
+    )
     found = dict(con.execute(f"SELECT {target.day}, count(*) FROM computed GROUP BY 1").fetchall())
     return change, tuple(published_rows(day.isoformat(), found.get(day, 0)) for day in days)
 

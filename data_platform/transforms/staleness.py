@@ -81,15 +81,15 @@ class Staleness:
             if (
                 published["fingerprint"] != wanted
                 or published["decisions_version"] != decided
-                or self._has_newer_input(dataset, day, line, published)
+                or self._has_newer_input(dataset, day, published)
             ):
                 yield day
 
-    def _has_newer_input(self, dataset: Dataset, day: date, line: PartitionEntry, published: dict[str, Any]) -> bool:
+    def _has_newer_input(self, dataset: Dataset, day: date, published: dict[str, Any]) -> bool:
         for name in query_of(dataset).inputs:
             consumed = published["inputs"].get(str(name), -1)
             if name.layer is Layer.RAW:
-                if day in self.metastore.event_dates.touched_after(str(name), version=line.raw_version):
+                if day in self.metastore.event_dates.touched_after(str(name), version=consumed):
                     return True
             elif is_by_day(self.project.dataset(name)):
                 newer = self.metastore.partitions.get(str(name), partition=day.isoformat())

@@ -9,7 +9,9 @@ from data_platform.cli.loading import work
 
 
 @click.command()
-@click.option("--repair", is_flag=True, help="Derive lost records again from manifests and commits; never changes data.")
+@click.option(
+    "--repair", is_flag=True, help="Derive lost records again from manifests and commits; never changes data."
+)
 @options.as_json
 def doctor(repair: bool, as_json: bool) -> int:
     """Examine home, store, tables and metastore. Ends with 1 if something is wrong; names cause and next command."""

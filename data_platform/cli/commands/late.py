@@ -31,4 +31,6 @@ def list_held(dataset: str | None, limit: int, as_json: bool) -> int:
 @options.yes
 def admit(dataset: str, batch: str | None, record: int | None, everything: bool, note: str, yes: bool) -> int:
     """Decide that late rows amend their closed days, and run again what that touches."""
-    return work("held:decide", fate="late", dataset=dataset, chosen=(batch, record, None, everything), note=note, yes=yes)
+    return work(
+        "held:decide", fate="late", dataset=dataset, chosen=(batch, record, None, everything), note=note, yes=yes
+    )

@@ -44,4 +44,6 @@ def release(
     dataset: str, batch: str | None, record: int | None, rule: str | None, everything: bool, note: str, yes: bool
 ) -> int:
     """Decide that rows are good after all, and run again what that touches."""
-    return work("held:decide", fate="quarantined", dataset=dataset, chosen=(batch, record, rule, everything), note=note, yes=yes)
+    return work(
+        "held:decide", fate="quarantined", dataset=dataset, chosen=(batch, record, rule, everything), note=note, yes=yes
+    )

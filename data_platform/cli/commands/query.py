@@ -10,11 +10,16 @@ from data_platform.cli.loading import work
 
 @click.command()
 @click.argument("statement", metavar="SELECT")
-@click.option("--as-of", metavar="VERSION|TIMESTAMP|RUN",
-              help="A table's version (one table in the SELECT), a time (ISO 8601), or the inputs of a run.")
+@click.option(
+    "--as-of",
+    metavar="VERSION|TIMESTAMP|RUN",
+    help="A table's version (one table in the SELECT), a time (ISO 8601), or the inputs of a run.",
+)
 @click.option("--unmask", is_flag=True, help="Show classified columns; the audit line says so.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV on stdout; cells that a spreadsheet would run are defused.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many rows; 100 for the table, none for CSV and JSON.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="At most so many rows; 100 for the table, none for CSV and JSON."
+)
 @options.as_json
 def query(statement: str, as_of: str | None, unmask: bool, as_csv: bool, limit: int | None, as_json: bool) -> int:
     """Read any layer with one SELECT: raw, rejected, curated, quarantine, late, decisions and served tables.

@@ -9,7 +9,9 @@ from data_platform.cli.loading import work
 
 
 @click.command()
-@click.option("--verify", is_flag=True, help="Compare content hashes with the live tables; the live ones stay as they are.")
+@click.option(
+    "--verify", is_flag=True, help="Compare content hashes with the live tables; the live ones stay as they are."
+)
 @click.option("--dataset", "datasets", multiple=True, help="Only this dataset and what it reads (may be repeated).")
 @options.as_json
 def rebuild(verify: bool, datasets: tuple[str, ...], as_json: bool) -> int:

@@ -63,10 +63,18 @@ def test_a_damaged_file_is_rejected_whole(id: str, data: bytes) -> None:
     assert read(parquet_contract(), data).file_reason == "CORRUPT_FILE"
 
 
-def test_encryption_and_unknown_codecs_are_unsupported() -> None:
+def test_encrypted_files_are_unsupported() -> None:
     assert read(parquet_contract(), WHOLE[:-4] + b"PARE").file_reason == "UNSUPPORTED"
-    codec = WHOLE.replace(b"PAR1", b"PARE")
-    assert read(parquet_contract(), codec).file_reason == "UNSUPPORTED"
+
+
+@pytest.mark.parametrize("codec", [3, 99])
+def test_codecs_that_cannot_be_read_are_unsupported(codec: int) -> None:
+    """The footer names a column's codec behind its path, as a zigzag number: 1 is Snappy, 3 LZO, 99 nothing."""
+    snappy, other = b"\x18\x02id\x15\x02", b"\x18\x02id\x15" + (bytes([codec * 2]) if codec < 64 else b"\xc6\x01")
+    assert snappy in WHOLE
+    footer = WHOLE[:-8].replace(snappy, other)
+    size = FOOTER_BYTES + len(footer) - len(WHOLE) + 8
+    assert read(parquet_contract(), footer + size.to_bytes(4, "little") + b"PAR1").file_reason == "UNSUPPORTED"
 
 
 @pytest.mark.parametrize(
