@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from hypothesis import Phase, settings
 
 from data_platform.clock import ManualClock
 from data_platform.contracts.days import DayRange
@@ -34,6 +35,9 @@ from data_platform.wiring import Platform
 
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
 FATES = ("curated", "quarantined", "late", "duplicate", "pending", "applied", "unchanged", "superseded")
+
+# An example runs the whole platform, so a failing one is not shrunk: that would take minutes.
+EXAMPLES = settings(max_examples=8, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 
 _TYPES: dict[str, dict[str, Any]] = {
     "string": {"logicalType": "string"},

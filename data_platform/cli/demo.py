@@ -99,7 +99,7 @@ def _refuse_faults(settings: Settings) -> None:
 
 def _launch(settings: Settings, select: Sequence[str] | None, board: Board) -> RunSummary:
     def report(event: StepEvent) -> None:
-        board.set(str(event.dataset), event.state, event.seconds, event.message)
+        board.set(event.dataset, event.state, event.seconds, event.message)
 
     return run_all(settings, select=select, report=report)
 
@@ -110,18 +110,16 @@ def _print(summary: RunSummary, standings: Sequence[Standing], *, as_json: bool)
         print_json(
             {
                 "datasets": [{**plain(each), "is_sound": each.is_sound} for each in standings],
-                "failed": list(map(str, summary.failed)),
-                "skipped": list(map(str, summary.skipped)),
-                "runs": list(map(str, summary.run_ids)),
+                "failed": summary.failed,
+                "skipped": summary.skipped,
+                "runs": summary.run_ids,
             }
         )
         return 0 if is_sound else 1
     print_table("", COLUMNS, [row_of(each) for each in standings])
     for word, names in (("failed", summary.failed), ("skipped", summary.skipped)):
         if names:
-            say(
-                f"{word}: {', '.join(sorted(map(str, names)))}; `data-platform run` tries again, `dagster dev` shows why"
-            )
+            say(f"{word}: {', '.join(sorted(names))}; `data-platform run` tries again, `dagster dev` says why")
     return 0 if is_sound else 1
 
 

@@ -72,7 +72,7 @@ def rebuild(*, datasets: tuple[str, ...], as_json: bool) -> int:
 
 
 def replay_landing(live: Platform, aside: Platform, names: Collection[DatasetName]) -> None:
-    """Commits every manifest of the live landing log into the other platform's raw tables; objects are read in place."""
+    """Commits every live manifest into the other platform's raw tables; landed objects are read where they are."""
     ingester = aside.ingester
     reader = replace(ingester, store=live.store, committer=replace(ingester.committer, store=live.store))
     run = aside.run()

@@ -85,6 +85,7 @@ def go_back(platform: Platform, step: Step) -> None:
     while table.version() > step.keep:
         table.set_aside(table.version())
     platform.metastore.commits.forget(table.ref.path.removeprefix("tables/"), from_version=step.keep + 1)
+    platform.recovery.catch_up(table)
 
 
 def _last_without(table: Table, damaged: list[str]) -> int:

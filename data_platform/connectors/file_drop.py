@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from data_platform.connectors.protocol import Delivery, IsKnown, Place, Poll
 from data_platform.contracts.domain_files import ConnectorEntry
@@ -16,6 +16,7 @@ from data_platform.errors import ConfigurationError, SourceUnavailable
 from data_platform.lakehouse.landing import Json
 
 _READ_BYTES = 1 << 20
+_CACHE: TypeAdapter[dict[str, tuple[str, str]]] = TypeAdapter(dict[str, tuple[str, str]])
 
 
 class FileDropOptions(BaseModel):
@@ -64,7 +65,7 @@ class FileDrop:
     def peek(self, is_known: IsKnown) -> tuple[str, ...]:
         """A mark of each file that looks new, by name; a stat for each file, and nothing is read."""
         try:
-            facts = [(path.relative_to(self._folder).as_posix(), path, path.stat()) for path in sorted(self._files())]
+            facts = [(_text(path.relative_to(self._folder).as_posix()), path, path.stat()) for path in sorted(self._files())]
         except OSError as error:
             raise SourceUnavailable(f"{self._folder}: {error.strerror}; look again later") from error
         digests = [(name, self._digests.known(path, stat), stat) for name, path, stat in facts]
@@ -81,7 +82,7 @@ class FileDrop:
         fresh: list[Delivery] = []
         size = 0
         for path in sorted(self._files()):
-            name = path.relative_to(self._folder).as_posix()
+            name = _text(path.relative_to(self._folder).as_posix())
             facts = path.stat()
             if fresh and size + facts.st_size > self._options.max_batch_bytes:
                 break
@@ -102,7 +103,7 @@ class _DigestCache:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._entries: dict[str, list[str]] | None = None
+        self._entries: dict[str, tuple[str, str]] | None = None
         self._is_changed = False
 
     def of(self, path: Path, facts: os.stat_result) -> str:
@@ -111,13 +112,13 @@ class _DigestCache:
         if known is not None:
             return known
         digest = _digest(path)
-        self._load()[str(path)] = [_identity(facts), digest]
+        self._load()[_text(str(path))] = (_identity(facts), digest)
         self._is_changed = True
         return digest
 
     def known(self, path: Path, facts: os.stat_result) -> str | None:
         """The file's sha256 if it was read before and looks unchanged since."""
-        entry = self._load().get(str(path))
+        entry = self._load().get(_text(str(path)))
         return entry[1] if entry is not None and entry[0] == _identity(facts) else None
 
     def save(self) -> None:
@@ -130,17 +131,22 @@ class _DigestCache:
         aside.replace(self._file)
         self._is_changed = False
 
-    def _load(self) -> dict[str, list[str]]:
+    def _load(self) -> dict[str, tuple[str, str]]:
         if self._entries is None:
             try:
-                self._entries = dict(json.loads(self._file.read_text()))
-            except (OSError, ValueError):
+                self._entries = _CACHE.validate_json(self._file.read_bytes())
+            except (OSError, ValidationError):
                 self._entries = {}
         return self._entries
 
 
 def _identity(facts: os.stat_result) -> str:
     return f"{facts.st_size}-{facts.st_ino}-{facts.st_mtime_ns}-{facts.st_ctime_ns}"
+
+
+def _text(name: str) -> str:
+    """The name as text that can be stored: bytes that are not UTF-8 are written as `\\xff`."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _digest(path: Path) -> str:

@@ -17,7 +17,7 @@ _IS_CONTROL[list(CONTROLS)] = True
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The physical lines of a stretch: byte spans with line ends, and what each of them is.
+    """The lines of a stretch (the records, where quotes span lines): byte spans with line ends, and what each is.
 
     Attributes:
         apart: belongs to a record that was read exactly already. begins_apart: is the first line of such a record.
@@ -37,17 +37,19 @@ class Lines:
         return ~(self.apart | self.skipped | self.doubtful)
 
 
-def is_proven_whole(data: bytes, dialect: Dialect, *, width: int) -> bool:
-    """Whether every line of `data` is one record without a byte that needs a closer look."""
-    if dialect.skips_lines or data.startswith(_BYTE_ORDER_MARK) or not data.endswith(b"\n"):
+def is_proven_whole(stretch: Stretch, dialect: Dialect, *, width: int) -> bool:
+    """Whether nothing in `stretch` needs a closer look but its fields."""
+    data = stretch.data
+    if stretch.apart or dialect.skips_lines or data.startswith(_BYTE_ORDER_MARK) or not data.endswith(b"\n"):
         return False
     codes = np.frombuffer(data, np.uint8)
-    line_ends = np.flatnonzero(codes == LF)
+    ends = stretch.ends()
+    line_feeds = len(ends) if stretch.record_ends is None else data.count(b"\n")
     returns = data.count(b"\r")
-    admitted = len(line_ends) + returns + data.count(b"\t")
+    admitted = line_feeds + returns + data.count(b"\t")
     if np.count_nonzero(codes < 32) != admitted or (returns and returns != data.count(b"\r\n")):
         return False
-    lengths = np.diff(line_ends, prepend=-1)
+    lengths = np.diff(ends, prepend=-1)
     shortest = 1 + (returns > 0)  # of a blank line, which the columnar parser takes for empty fields
     return int(lengths.max()) <= dialect.max_field_bytes and (width == 1 or int(lengths.min()) > shortest)
 
@@ -55,7 +57,7 @@ def is_proven_whole(data: bytes, dialect: Dialect, *, width: int) -> bool:
 def examine_lines(stretch: Stretch, dialect: Dialect, *, width: int) -> Lines:
     """Sorts the lines of `stretch`."""
     codes = np.frombuffer(stretch.data, np.uint8)
-    ends = np.flatnonzero(codes == LF) + 1
+    ends = stretch.ends() + 1
     if not stretch.data.endswith(b"\n"):
         ends = np.append(ends, len(stretch.data))
     starts = np.concatenate(([0], ends[:-1]))

@@ -30,11 +30,23 @@ class Apart:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Complete records: `data` at `offset` of the file. Lines outside `apart` are one record each."""
+    """Complete records: `data` at `offset` of the file.
+
+    Attributes:
+        apart: records that were read exactly. Lines outside them are one record each, unless
+        record_ends: offsets of the line ends that end a record, where quotes span lines and all are well-formed.
+    """
 
     data: bytes
     offset: int
     apart: list[Apart] = field(default_factory=list)
+    record_ends: npt.NDArray[np.intp] | None = None
+
+    def ends(self) -> npt.NDArray[np.intp]:
+        """Offsets of the line ends that end a record, or of all line ends where some records stand apart."""
+        if self.record_ends is not None:
+            return self.record_ends
+        return np.flatnonzero(np.frombuffer(self.data, np.uint8) == LF)
 
 
 def split_stretches(
@@ -45,7 +57,12 @@ def split_stretches(
     rest = chain(blocks, [b""])
     for block in rest:
         data = carry + block
-        cut, apart = _settle(data, parser, dialect, is_last=not block)
+        record_ends = _record_ends(data, dialect)
+        if record_ends is not None:
+            cut = int(record_ends[-1]) + 1
+            yield Stretch(data[:cut], offset, record_ends=record_ends)
+            data, offset = data[cut:], offset + cut
+        cut, apart = (0, []) if block and record_ends is not None else _settle(data, parser, dialect, is_last=not block)
         if cut:
             yield Stretch(data[:cut], offset, apart)
         carry, offset = data[cut:], offset + cut
@@ -83,12 +100,7 @@ def _settle(data: bytes, parser: RecordParser, dialect: Dialect, *, is_last: boo
 def suspicious_lines(
     codes: npt.NDArray[np.uint8], line_ends: npt.NDArray[np.intp], dialect: Dialect
 ) -> npt.NDArray[np.intp]:
-    """Complete lines whose quotes are not well-formed by themselves, in order.
-
-    Counted from the start of its line, every quote at an even place must open a field or double the quote before it,
-    every one at an odd place must close a field or be doubled by the next; and they must come in pairs.
-    """
-    delimiter = dialect.delimiter[0]
+    """Complete lines whose quotes are not well-formed by themselves, in order."""
     if dialect.quote is None or not len(line_ends):
         return np.zeros(0, np.int64)
     quotes = np.flatnonzero(codes[: int(line_ends[-1]) + 1] == dialect.quote[0])
@@ -97,14 +109,46 @@ def suspicious_lines(
     line_of = np.searchsorted(line_ends, quotes)
     counts = np.bincount(line_of, minlength=len(line_ends))
     place = np.arange(len(quotes)) - (np.cumsum(counts) - counts)[line_of]
-    before, behind = codes[quotes - 1], codes[quotes + 1]  # the last byte is a line end; before the first counts as one
+    is_faulty = _faulty_quotes(codes, quotes, place, dialect)
+    return np.union1d(line_of[is_faulty], np.flatnonzero(counts % 2))
+
+
+def _record_ends(data: bytes, dialect: Dialect) -> npt.NDArray[np.intp] | None:
+    """The line ends outside quotes, where some are inside and all quotes up to the last record end are well-formed."""
+    if dialect.quote is None or dialect.skips_lines or dialect.quote not in data:
+        return None
+    codes = np.frombuffer(data, np.uint8)
+    line_ends = np.flatnonzero(codes == LF)
+    quotes = np.flatnonzero(codes == dialect.quote[0])
+    is_outside = np.searchsorted(quotes, line_ends) % 2 == 0
+    record_ends: npt.NDArray[np.intp] = line_ends[is_outside]
+    if is_outside.all() or not len(record_ends):
+        return None
+    quotes = quotes[: int(np.searchsorted(quotes, record_ends[-1]))]
+    if _faulty_quotes(codes, quotes, np.arange(len(quotes)), dialect).any():
+        return None
+    return record_ends
+
+
+def _faulty_quotes(
+    codes: npt.NDArray[np.uint8], quotes: npt.NDArray[np.intp], place: npt.NDArray[np.intp], dialect: Dialect
+) -> npt.NDArray[np.bool_]:
+    """Quotes that are not where RFC 4180 wants them. `place` counts them from where quotes are known to be closed.
+
+    Every quote at an even place must open a field or double the quote before it, every one at an odd place must
+    close a field or be doubled by the next. A line end stands somewhere behind the last quote.
+    """
+    if not len(quotes):
+        return np.zeros(0, np.bool_)
+    delimiter = dialect.delimiter[0]
+    before, behind = codes[quotes - 1], codes[quotes + 1]
     touching = np.diff(quotes) == 1
     opens = (before == delimiter) | (before == LF) | np.append(False, touching)
     opens[0] |= quotes[0] == 0
     ends_line = (behind == CR) & (codes[np.minimum(quotes + 2, len(codes) - 1)] == LF)
     closes = (behind == delimiter) | (behind == LF) | ends_line | np.append(touching, False)
-    is_faulty = np.where(place % 2 == 0, ~opens, ~closes)
-    return np.union1d(line_of[is_faulty], np.flatnonzero(counts % 2))
+    faulty: npt.NDArray[np.bool_] = np.where(place % 2 == 0, ~opens, ~closes)
+    return faulty
 
 
 def _pass_over(

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from data_platform.errors import ConservationBroken
-from data_platform.formats.csv_dialect import LF, Dialect
+from data_platform.formats.csv_dialect import Dialect
 from data_platform.formats.csv_lines import Lines, examine_lines, is_proven_whole
 from data_platform.formats.csv_records import Field, RecordParser
 from data_platform.formats.csv_structure import Apart, Stretch
@@ -33,16 +33,18 @@ class Misread:
 
 
 class _Spans:
-    """The byte span of each row; found only when asked for where every line is a row."""
+    """The byte span of each row; found only when asked for where every record is a row."""
 
-    def __init__(self, data: bytes, known: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None) -> None:
-        self._data = data
+    def __init__(
+        self, stretch: Stretch, known: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
+    ) -> None:
+        self._stretch = stretch
         self._known = known
 
     def of(self, row: int) -> tuple[int, int]:
         """Where `row` starts and ends, line end included."""
         if self._known is None:
-            ends = np.flatnonzero(np.frombuffer(self._data, np.uint8) == LF) + 1
+            ends = self._stretch.ends() + 1
             self._known = (np.concatenate(([0], ends[:-1])), ends)
         starts, ends = self._known
         return int(starts[row]), int(ends[row])
@@ -81,31 +83,38 @@ class TextReader:
             strings_can_be_null=bool(markers),
             quoted_strings_can_be_null=False,
         )
-        self._parse = pa_csv.ParseOptions(
-            delimiter=dialect.delimiter.decode(),
-            quote_char=dialect.quote.decode() if dialect.quote else False,
-            double_quote=True,
-            newlines_in_values=False,
-            ignore_empty_lines=False,
-        )
+        self._parse = {
+            spans_lines: pa_csv.ParseOptions(
+                delimiter=dialect.delimiter.decode(),
+                quote_char=dialect.quote.decode() if dialect.quote else False,
+                double_quote=True,
+                newlines_in_values=spans_lines,
+                ignore_empty_lines=False,
+            )
+            for spans_lines in (False, True)
+        }
 
     def read(self, stretch: Stretch) -> TextRecords:
         """All records of the stretch, in order."""
         data = stretch.data
-        if not stretch.apart and is_proven_whole(data, self._dialect, width=self._width):
-            columns = self._columns(data, data.count(b"\n"))
+        if is_proven_whole(stretch, self._dialect, width=self._width):
+            rows = data.count(b"\n") if stretch.record_ends is None else len(stretch.record_ends)
+            columns = self._columns(data, rows, spans_lines=stretch.record_ends is not None)
             if columns is not None:
-                return TextRecords(len(columns[0]), columns, np.arange(len(columns[0])), [], _Spans(data, None))
+                return TextRecords(len(columns[0]), columns, np.arange(len(columns[0])), [], _Spans(stretch))
         return self._read_lines(stretch)
 
-    def _columns(self, data: bytes, rows: int) -> list[pa.StringArray] | None:
+    def _columns(self, data: bytes, rows: int, *, spans_lines: bool) -> list[pa.StringArray] | None:
         """The fields of proven lines; None if the columnar parser finds a fault all the same."""
         if not rows:
             return [pa.nulls(0, pa.string()) for _ in self._names]
         options = pa_csv.ReadOptions(column_names=self._names, use_threads=False, block_size=len(data) + 1)
         try:
             table = pa_csv.read_csv(
-                pa.py_buffer(data), read_options=options, parse_options=self._parse, convert_options=self._convert
+                pa.py_buffer(data),
+                read_options=options,
+                parse_options=self._parse[spans_lines],
+                convert_options=self._convert,
             )
         except pa.ArrowInvalid:
             return None
@@ -117,7 +126,9 @@ class TextReader:
         data = stretch.data
         lines = examine_lines(stretch, self._dialect, width=self._width)
         proven, doubtful = lines.proven, lines.doubtful
-        columns = self._columns(_joined(data, lines, proven), int(np.count_nonzero(proven)))
+        columns = self._columns(
+            _joined(data, lines, proven), int(np.count_nonzero(proven)), spans_lines=stretch.record_ends is not None
+        )
         if columns is None:
             doubtful, proven = doubtful | proven, np.zeros_like(proven)
             columns = [pa.nulls(0, pa.string()) for _ in self._names]
@@ -138,7 +149,7 @@ class TextReader:
         starts = np.concatenate((lines.starts[proven], [item.start for item in kept]))[order].astype(np.int64)
         ends = np.concatenate((lines.ends[proven], [item.record.end for item in kept]))[order].astype(np.int64)
         count = int(index_of[-1]) + 1 if len(index_of) else 0
-        return TextRecords(count, columns, index_of[numbers[order]], misread, _Spans(data, (starts, ends)))
+        return TextRecords(count, columns, index_of[numbers[order]], misread, _Spans(stretch, (starts, ends)))
 
     def _read_exactly(self, stretch: Stretch, lines: Lines, doubtful: npt.NDArray[np.bool_]) -> list[Apart]:
         found = list(stretch.apart)

@@ -29,7 +29,7 @@ def dataset_asset(location: Location, dataset: Dataset, days: dg.DailyPartitions
         specs=[asset_spec(location, dataset, days if is_by_day else None)],
         check_specs=[check.spec(dataset.name) for check in declared],
         partitions_def=days if is_by_day else None,
-        backfill_policy=dg.BackfillPolicy.single_run() if is_by_day else None,
+        backfill_policy=dg.BackfillPolicy.single_run(),  # one run for a range, in which whole tables are made once
         retry_policy=RETRY_POLICY,
         required_resource_keys=STEP_RESOURCES,
         pool="/".join(dataset.name.key),  # one writer a table: others wait here instead of at its lease

@@ -23,12 +23,9 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
 
     What steps print is not captured: the terminal belongs to whoever called.
     """
-    overrides: dict[str, Any] = {"compute_logs": _NO_LOGS, "telemetry": {"enabled": False}}
     folder = _config_folder(settings)
-    if folder == settings.dagster_home:
-        folder.mkdir(parents=True, exist_ok=True)
-    else:
-        overrides |= _absolute_places(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    overrides = {"compute_logs": _NO_LOGS, "telemetry": {"enabled": False}, **_storage(folder)}
     with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(folder), overrides=overrides)) as instance:
         yield instance
 
@@ -41,16 +38,17 @@ def _config_folder(settings: Settings) -> Path:
     return project if (project / "dagster.yaml").is_file() else settings.dagster_home
 
 
-def _absolute_places(folder: Path) -> dict[str, Any]:
-    """Storage places of `dagster.yaml` made absolute: Dagster would resolve them against the working directory."""
+def _storage(folder: Path) -> dict[str, Any]:
+    """SQLite storage with absolute places, which Dagster would resolve against the working directory, and pooled
+    connections. Any other storage stays as `dagster.yaml` says.
+    """
     file = folder / "dagster.yaml"
     written: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")) or {} if file.is_file() else {}
-    places = {name: written[name] for name in ("storage", "local_artifact_storage") if name in written}
-    return {name: _absolute(value, folder) for name, value in places.items()}
-
-
-def _absolute(value: Any, folder: Path) -> Any:
-    if not isinstance(value, dict):
-        return value
-    return {key: str(folder / inner) if key == "base_dir" and isinstance(inner, str) else _absolute(inner, folder)
-            for key, inner in value.items()}
+    storage = written.get("storage", {"sqlite": {"base_dir": "."}})
+    base_dir = storage.get("sqlite", {}).get("base_dir")
+    if not isinstance(base_dir, str):
+        return {}
+    place = str(folder / base_dir)
+    pooled = {"module": "data_platform.orchestration.event_log", "class": "PooledSqliteStorage", "config": {"base_dir": place}}
+    artifacts = {"module": "dagster._core.storage.root", "class": "LocalArtifactStorage", "config": {"base_dir": place}}
+    return {"storage": {"custom": pooled}, "local_artifact_storage": artifacts}

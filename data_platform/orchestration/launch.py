@@ -112,11 +112,10 @@ class _Launch:
         """Makes everything stale; what a failure left out is tried again by itself, on what is published."""
         facts = LedgerFacts(self.location, self.platform)
         plan = make_plan(facts, only=chosen, most_blocks=1)
-        for wave in plan.waves:
-            for block in wave:
-                self.run(block.datasets, block.days)
-                missed = [name for name in block.datasets if str(name) not in self.states]
-                for name in missed:
+        for block in plan.in_sequence():
+            self.run(block.datasets, block.days)
+            for name in block.datasets:
+                if str(name) not in self.states:
                     self.run([name], block.days if facts.is_by_day(name) else None)
 
     def raw_to_ingest(self, chosen: Collection[DatasetName]) -> list[DatasetName]:

@@ -64,6 +64,20 @@ class Plan:
         """Everything that will be made."""
         return frozenset(name for wave in self.waves for block in wave for name in block.datasets)
 
+    def in_sequence(self) -> tuple[Block, ...]:
+        """The runs one after the other, fewer of them: datasets made as a whole join a range before or after them."""
+        found: list[Block] = []
+        waiting: tuple[DatasetName, ...] = ()
+        for block in (block for wave in self.waves for block in wave):
+            if block.days is not None:
+                found.append(Block((*waiting, *block.datasets), block.days))
+                waiting = ()
+            elif found:
+                found[-1] = Block((*found[-1].datasets, *block.datasets), found[-1].days)
+            else:
+                waiting += block.datasets
+        return (*found, Block(waiting, None)) if waiting else tuple(found)
+
 
 def make_plan(facts: Facts, *, only: Collection[DatasetName] | None = None, most_blocks: int = MOST_BLOCKS) -> Plan:
     """The runs that make everything stale current, each covering exactly the affected partitions.

@@ -22,6 +22,7 @@ from data_platform.lakehouse.snapshots import Snapshot
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.lakehouse.tables import Lake
 from data_platform.publication.heads import Heads
+from data_platform.publication.shape import was_published
 
 STORE_KEY = "warehouse/served.duckdb"
 # The newest storage version that DuckDB 1.x opens too.
@@ -52,7 +53,7 @@ class Warehouse:
     def build(self, contracts: Sequence[Contract]) -> WarehouseBuild:
         """Makes the file say what the served tables say; does nothing where it does already."""
         pinned = {contract: self._snapshot(contract) for contract in contracts}
-        pinned = {contract: snapshot for contract, snapshot in pinned.items() if snapshot.version >= 0}
+        pinned = {contract: snapshot for contract, snapshot in pinned.items() if was_published(snapshot)}
         versions = {str(contract.name): snapshot.version for contract, snapshot in pinned.items()}
         rows = {str(contract.name): snapshot.rows for contract, snapshot in pinned.items()}
         if self.built_versions() == versions:
@@ -83,10 +84,10 @@ class Warehouse:
             for contract, snapshot in pinned.items():
                 _write_table(con, contract, snapshot)
             con.execute(f"CREATE TABLE warehouse.{_VERSIONS} (dataset VARCHAR PRIMARY KEY, version BIGINT)")
-            con.executemany(
-                f"INSERT INTO warehouse.{_VERSIONS} VALUES (?, ?)",
-                [list(item) for item in versions.items()] or [["", -1]],
-            )
+            if versions:
+                con.executemany(
+                    f"INSERT INTO warehouse.{_VERSIONS} VALUES (?, ?)", [list(item) for item in versions.items()]
+                )
             con.execute("DETACH warehouse")
 
     def _swap(self, aside: Path) -> None:

@@ -2,7 +2,9 @@
 
 merge: of each key the newest valid sequence is *applied*, older ones are *superseded*, an equal repeat is *unchanged*.
 scd2: each change is *applied* and opens an interval, an equal successor is *unchanged*; a delete closes the interval,
-and under `delivery: snapshot` so does absence from a later complete snapshot, at that delivery's date.
+and under `delivery: snapshot` so does absence from a later complete snapshot, at that delivery's date. A key that comes
+back after an absence begins anew, at its change or, if that is older, at the delivery that has it again. Of changes that
+fall on one moment the last is applied and the others are *superseded*, so that intervals never overlap.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from sqlglot import exp
 from data_platform.contracts.model import Contract, Delivery, Materialization, Scalar
 from data_platform.contracts.types import TypeKind, quote_identifier
 from data_platform.transforms.admission import Admission, digest_of, judged_view
-from data_platform.transforms.projection import GENERATED
+from data_platform.transforms.projection import GENERATED, borrowed_columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +26,12 @@ class History:
     """The inputs of one recomputation.
 
     Attributes:
-        incomplete: delivery dates of snapshots with rejected records; absence from them closes nothing.
+        complete: delivery dates of snapshots that were read without a fault, empty ones too; only absence from these
+            closes an interval.
     """
 
     admission: Admission
-    incomplete: tuple[date, ...] = ()
+    complete: tuple[date, ...] = ()
 
     @property
     def contract(self) -> Contract:
@@ -56,9 +59,9 @@ def assign_history(con: DuckDBPyConnection, history: History) -> None:
     """Fills `placed` (every raw row: place, event date, fate), `held`, and `events` (what happens to each key)."""
     judged_view(con, history.admission)
     con.execute(f"CREATE OR REPLACE TEMP TABLE candidates AS {_candidates(history)}")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE versions AS {_versions(history)}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE absences AS {_absences(con, history)}")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE events AS {_events(history)}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE versions AS {_versions(history)}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE events AS {_intervals(history) if history.is_scd2 else _newest(history)}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE placed AS {_PLACED}")
     con.execute("""
         CREATE OR REPLACE TEMP TABLE held AS
@@ -102,34 +105,43 @@ def _candidates(history: History) -> str:
 
 
 def _versions(history: History) -> str:
-    """Valid rows, told apart within one key and sequence: conflicting, repeated, or the one that speaks for it."""
-    same = ", ".join([*_key(history), *_sequence(history)])
+    """Valid rows, told apart within one key, epoch and sequence: conflicting, repeated, or the one that speaks for it.
+
+    An epoch of a key ends with each of its absences.
+    """
+    same = ", ".join([*_key(history), "epoch", *_sequence(history)])
+    epochs = "SELECT *, 0 AS epoch, NULL::TIMESTAMPTZ AS absent_since FROM candidates WHERE fate IS NULL"
+    if history.closes_absent:
+        at_key = " AND ".join(f"absences.{name} = candidates.{name}" for name in _key(history))
+        epochs = f"""
+            SELECT candidates.*, coalesce(absences.epoch + 1, 0) AS epoch, absences.moment AS absent_since
+            FROM candidates ASOF LEFT JOIN absences
+              ON {at_key} AND candidates._event_date::TIMESTAMPTZ >= absences.moment
+            WHERE candidates.fate IS NULL"""
     return f"""
         SELECT *, CASE
             WHEN least_digest <> greatest_digest AND released_rows = 0 THEN 'conflicting'
-            WHEN copy > 1 THEN 'unchanged' END AS outcome
+            WHEN copy > 1 AND digest = spoken_digest THEN 'unchanged'
+            WHEN copy > 1 THEN 'superseded' END AS outcome
         FROM (
-            SELECT candidates.*, min(digest || is_delete) OVER same AS least_digest,
+            SELECT epochs.*, min(digest || is_delete) OVER same AS least_digest,
                    max(digest || is_delete) OVER same AS greatest_digest,
                    count(*) FILTER (WHERE _is_released) OVER same AS released_rows,
-                   row_number() OVER (PARTITION BY {same}
-                       ORDER BY _is_released DESC, digest, _batch_id, _record_no) AS copy
-            FROM candidates WHERE fate IS NULL
-            WINDOW same AS (PARTITION BY {same}))"""
+                   row_number() OVER spoken AS copy, first_value(digest) OVER spoken AS spoken_digest
+            FROM ({epochs}) AS epochs
+            WINDOW same AS (PARTITION BY {same}),
+                   spoken AS (PARTITION BY {same}
+                              ORDER BY _is_released DESC, _event_date, moment, digest, _batch_id, _record_no))"""
 
 
 def _absences(con: DuckDBPyConnection, history: History) -> str:
-    """Keys that a later complete snapshot lacks: key and the moment of that snapshot; grain: one closing."""
+    """Keys that a later complete snapshot lacks: key, moment of that snapshot, and epoch, how many were before it."""
     key = ", ".join(_key(history))
     if not history.closes_absent:
-        return f"SELECT {key}, moment FROM candidates WHERE false"
-    incomplete = ", ".join(
-        exp.cast(exp.Literal.string(d.isoformat()), "DATE").sql("duckdb") for d in history.incomplete
-    )
-    con.execute(f"""
-        CREATE OR REPLACE TEMP TABLE complete_days AS
-        SELECT DISTINCT _event_date AS day FROM candidates WHERE _event_date NOT IN ({incomplete or "NULL::DATE"})
-           OR {str(not incomplete).lower()}""")
+        return f"SELECT {key}, moment, 0::BIGINT AS epoch FROM candidates WHERE false"
+    con.execute("CREATE OR REPLACE TEMP TABLE complete_days (day DATE)")
+    if history.complete:
+        con.executemany("INSERT INTO complete_days VALUES (?)", [[day] for day in history.complete])
     return f"""
         WITH present AS (SELECT DISTINCT {key}, _event_date AS day FROM candidates),
         followed AS (SELECT *, lead(day) OVER (PARTITION BY {key} ORDER BY day) AS next_seen FROM present),
@@ -137,43 +149,54 @@ def _absences(con: DuckDBPyConnection, history: History) -> str:
             SELECT days.day, min(complete_days.day) AS next_day
             FROM (SELECT DISTINCT day FROM present) AS days
             JOIN complete_days ON complete_days.day > days.day GROUP BY days.day)
-        SELECT {key}, next_day::TIMESTAMPTZ AS moment
+        SELECT {key}, next_day::TIMESTAMPTZ AS moment, row_number() OVER (PARTITION BY {key} ORDER BY day) - 1 AS epoch
         FROM followed JOIN next_complete USING (day)
         WHERE next_seen IS NULL OR next_day < next_seen"""
 
 
-def _events(history: History) -> str:
-    """What happens to each key, with its fate and when its interval ends; grain: one speaking row or one absence."""
+def _newest(history: History) -> str:
+    """What happens to each key of a merge: its newest row is applied; grain: one speaking row."""
+    newest = ", ".join(f"{name} DESC" for name in _sequence(history))
+    return f"""
+        SELECT _batch_id, _record_no, is_delete, CASE row_number() OVER (
+            PARTITION BY {", ".join(_key(history))} ORDER BY {newest}) WHEN 1 THEN 'applied' ELSE 'superseded' END AS fate
+        FROM versions WHERE outcome IS NULL"""
+
+
+def _intervals(history: History) -> str:
+    """What happens to each key of a history, with its fate and when its interval ends; grain: one speaking row or one
+    absence.
+    """
     key, sequence = _key(history), _sequence(history)
-    keys = ", ".join(key)
-    order = ", ".join(["moment", *sequence] if history.closes_absent else sequence)
-    no_sequence = ", ".join(f"NULL AS {name}" for name in sequence)
+    in_order = f"(PARTITION BY {', '.join(key)} ORDER BY {', '.join(['epoch', 'is_absence', *sequence])})"
+    names = ", ".join([*key, "epoch", *sequence])
+    absent = ", ".join([*key, "epoch", *(f"NULL AS {name}" for name in sequence)])
     return f"""
         WITH happened AS (
-            SELECT _batch_id, _record_no, {keys}, {", ".join(sequence)}, moment, digest, is_delete, false AS is_absence
+            SELECT _batch_id, _record_no, {names}, digest, is_delete, false AS is_absence,
+                   CASE WHEN moment <= absent_since THEN _event_date::TIMESTAMPTZ ELSE moment END AS own_moment
             FROM versions WHERE outcome IS NULL
             UNION ALL BY NAME
-            SELECT NULL AS _batch_id, NULL AS _record_no, {keys}, {no_sequence}, moment, NULL AS digest,
-                   true AS is_delete, true AS is_absence
+            SELECT NULL AS _batch_id, NULL AS _record_no, {absent}, NULL AS digest, true AS is_delete,
+                   true AS is_absence, moment AS own_moment
             FROM absences
-        ), compared AS (
-            SELECT *, lag(digest) OVER in_order AS previous_digest, lag(is_delete) OVER in_order AS previous_delete,
-                   row_number() OVER (PARTITION BY {keys} ORDER BY {_descending(order)}) AS newest
-            FROM happened WINDOW in_order AS (PARTITION BY {keys} ORDER BY {order})
+        ), timed AS (
+            SELECT *, max(own_moment) OVER {in_order} AS moment FROM happened
+        ), followed AS (
+            SELECT *, lead(moment) OVER {in_order} IS NOT DISTINCT FROM moment AS is_overtaken FROM timed
         ), fated AS (
-            SELECT *, {_SCD2_FATE if history.is_scd2 else _MERGE_FATE} AS fate FROM compared
+            SELECT *, CASE WHEN lag(is_delete) OVER {in_order} IS NOT DISTINCT FROM is_delete
+                            AND (is_delete OR lag(digest) OVER {in_order} IS NOT DISTINCT FROM digest)
+                           THEN 'unchanged' ELSE 'applied' END AS fate
+            FROM followed WHERE NOT is_overtaken
         )
-        SELECT fated.*, lead(moment) OVER (PARTITION BY {keys} ORDER BY {order}) AS valid_to
-        FROM fated WHERE fate = 'applied'
+        SELECT *, lead(moment) OVER {in_order} AS valid_to FROM fated WHERE fate = 'applied'
         UNION ALL BY NAME
-        SELECT *, NULL AS valid_to FROM fated WHERE fate <> 'applied'"""
+        SELECT *, NULL AS valid_to FROM fated WHERE fate <> 'applied'
+        UNION ALL BY NAME
+        SELECT *, 'superseded' AS fate, NULL AS valid_to FROM followed WHERE is_overtaken"""
 
 
-_MERGE_FATE = "CASE WHEN newest = 1 THEN 'applied' ELSE 'superseded' END"
-_SCD2_FATE = (
-    "CASE WHEN previous_delete IS NOT DISTINCT FROM is_delete "
-    "AND (is_delete OR previous_digest IS NOT DISTINCT FROM digest) THEN 'unchanged' ELSE 'applied' END"
-)
 _PLACED = """
     SELECT candidates._batch_id, candidates._record_no, candidates._event_date, candidates.failures,
            coalesce(candidates.fate, versions.outcome, events.fate) AS fate
@@ -190,13 +213,11 @@ def _sequence(history: History) -> list[str]:
     return [f"seq_{i}" for i in range(len(history.contract.sequence))]
 
 
-def _descending(order: str) -> str:
-    return ", ".join(f"{name} DESC" for name in order.split(", "))
-
-
 def _moment(history: History) -> str:
     """When a version begins: its sequence where that is a time, else its event time, else its event date."""
-    first = history.contract.column(history.contract.sequence[0])
+    name = history.contract.sequence[0]
+    is_borrowed = name in borrowed_columns(history.contract)
+    first = (history.admission.raw if is_borrowed else history.contract).column(name)
     if first.type.kind in (TypeKind.TIMESTAMP, TypeKind.DATE):
         return f"judged.{quote_identifier(first.name)}::TIMESTAMPTZ"
     return "coalesce(judged._event_time::TIMESTAMPTZ, judged._event_date::TIMESTAMPTZ)"

@@ -18,13 +18,13 @@ _EVERYTHING = "true"
 
 
 def keep_history(
-    con: DuckDBPyConnection, plan: AdmitPlan, incomplete: tuple[date, ...]
+    con: DuckDBPyConnection, plan: AdmitPlan, complete: tuple[date, ...]
 ) -> tuple[Change, Change, Outcome]:
     """Stages the table as all raw records of every key give it, and the held rows."""
     outcome = Outcome()
     name_reasons(con, (*raw_rules(plan.raw), *row_rules(plan.target.contract)))
     admission = plan.admission(_EVERYTHING)
-    history = History(admission=admission, incomplete=incomplete)
+    history = History(admission=admission, complete=complete)
     assign_history(con, history)
     outcome.curated += stage_rows(con, history_select(history), plan.target)
     outcome.held += stage_held(con, admission, plan.held)
@@ -40,7 +40,7 @@ def keep_history(
     outcome.broken.update(dict(broken))
     waived = con.execute(
         "SELECT unnest(judged._failures), count(*) FROM judged JOIN events USING (_batch_id, _record_no) "
-        "WHERE judged._is_released AND events.fate = 'applied' GROUP BY 1"
+        "WHERE judged._is_released AND events.fate = 'applied' AND NOT events.is_delete GROUP BY 1"
     ).fetchall()
     outcome.waived.update(dict(waived))
     target, held = plan.target, plan.held

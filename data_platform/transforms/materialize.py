@@ -13,7 +13,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 
 from data_platform.contracts.days import DayRange
 from data_platform.contracts.domains import Dataset, Project
-from data_platform.contracts.model import DatasetName, Layer, Materialization, Severity
+from data_platform.contracts.model import Contract, DatasetName, Delivery, Layer, Materialization, Severity
 from data_platform.contracts.rules import Rule, rules_of
 from data_platform.contracts.schema import arrow_schema
 from data_platform.errors import CommitConflict, ConfigurationError, ContractViolation, UpstreamBlocked
@@ -33,6 +33,7 @@ from data_platform.publication.recovery import Recovery
 from data_platform.publication.shape import HELD_TABLE, ensure_shape, was_published
 from data_platform.quality.verdicts import Counts, Evidence, RuleResult, conclude, judge
 from data_platform.transforms.admit import AdmitPlan, Held, Outcome, admit, ledger
+from data_platform.transforms.complete_days import complete_days
 from data_platform.transforms.keep_history import history_ledger, keep_history
 from data_platform.transforms.lint import ONE_TO_ONE, qualified
 from data_platform.transforms.projection import raw_rules
@@ -179,7 +180,7 @@ class Materializer:
                 return _Computed(main, side, ledger(con, plan, outcome), outcome)
             case Materialization.MERGE | Materialization.SCD2:
                 plan = self._plan(con, query, target, pinned, None)
-                main, side, outcome = keep_history(con, plan, self._incomplete_days(con, plan.raw.name))
+                main, side, outcome = keep_history(con, plan, self._complete_days(plan.raw, pinned.snapshots[plan.raw.name]))
                 return _Computed(main, side, history_ledger(outcome), outcome)
             case Materialization.PARTITION:
                 if days is None:
@@ -208,16 +209,13 @@ class Materializer:
             decisions=decisions,
         )
 
-    def _incomplete_days(self, con: DuckDBPyConnection, raw: DatasetName) -> tuple[date, ...]:
-        """Delivery dates of which some record could not be read: absence from such a snapshot proves nothing."""
-        rejected = self.heads.for_reading(self.lake.table(_ref(raw, Zone.REJECTED)))
-        if rejected.version < 0 or not rejected.rows:
+    def _complete_days(self, raw: Contract, snapshot: Snapshot) -> tuple[date, ...]:
+        if raw.delivery is not Delivery.SNAPSHOT:
             return ()
-        rows = con.execute(
-            f"SELECT DISTINCT _event_date FROM {qualified(raw)} WHERE _batch_id IN "
-            f"(SELECT DISTINCT _batch_id FROM ({rejected.scan(('_batch_id',))}))"
-        ).fetchall()
-        return tuple(row[0] for row in rows)
+        table = self.lake.table(_ref(raw.name))
+        if table.version() == snapshot.version:
+            self.recovery.catch_up(table)  # the ledger of a commit that a crash left unrecorded
+        return complete_days(self.metastore, raw, version=snapshot.version)
 
     def _targets(self, dataset: Dataset, pinned: _Pinned) -> dict[DatasetName, str]:
         targets: dict[DatasetName, str] = {}

@@ -47,7 +47,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> CleanRun:
         return CleanRun(folder / "home", first, second, hashes(platform))
 
 
-@pytest.fixture()
+@pytest.fixture
 def kiosk(tmp_path: Path) -> Iterator[Platform]:
     """A kiosk with an empty source folder."""
     (tmp_path / "source").mkdir()

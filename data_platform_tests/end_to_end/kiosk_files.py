@@ -53,16 +53,25 @@ def write_kiosk(source: Path, *, orders_a_day: int = 24) -> Path:
             order(day, 903, amount="99.00"),  # conflicting: the same key, another amount
         ]
         write_orders(source, f"orders_{day}.csv", [*sound, *spoiled])
-    write_orders(source, "orders_2026-03-02_again.csv", (source / "orders/orders_2026-03-02.csv").read_text().splitlines()[1:])
+    write_orders(
+        source, "orders_2026-03-02_again.csv", (source / "orders/orders_2026-03-02.csv").read_text().splitlines()[1:]
+    )
     write_members(source, DAYS[0], {f"M{n}": ("Bern" if n % 2 else "Ulm", "2026-02-01") for n in range(7)})
     write_members(source, DAYS[1], {f"M{n}": ("Bern" if n % 2 else "Ulm", "2026-02-01") for n in range(7)})
     moved = {f"M{n}": ("Bern" if n % 2 else "Ulm", "2026-02-01") for n in range(6)}  # M6 left
-    write_members(source, DAYS[2], moved | {"M0": ("Graz", "2026-03-02"), "M7": ("Linz", "2026-03-02"), "M8": ("", "2026-03-02")})
+    write_members(
+        source, DAYS[2], moved | {"M0": ("Graz", "2026-03-02"), "M7": ("Linz", "2026-03-02"), "M8": ("", "2026-03-02")}
+    )
     for revision, day in enumerate(DAYS, start=1):
         write_prices(source, day, [(item, f"{revision}.{index}0", revision) for index, item in enumerate(ITEMS)])
     write_prices(source, "2026-03-04", [("tea", "-1.00", 9), ("bun", "0.50", 1), ("map", "3.20", 3)])
     for number, day in enumerate(DAYS):
-        write_ratings(source, day, [(f"R{number}{n}", ITEMS[n % 4], 1 + n % 5) for n in range(12)] + [("R00", "tea", 1), (f"R{number}x", "pen", 9)])
+        write_ratings(
+            source,
+            day,
+            [(f"R{number}{n}", ITEMS[n % 4], 1 + n % 5) for n in range(12)]
+            + [("R00", "tea", 1), (f"R{number}x", "pen", 9)],
+        )
     return source
 
 
@@ -76,12 +85,17 @@ def write_late_orders(source: Path) -> Path:
 def write_members(source: Path, day: str, members: dict[str, tuple[str, str]], *, prefix: str = "") -> Path:
     """Writes one evening's snapshot: member to (city, day of the change)."""
     lines = [f"{key},Guest {key},{city},{changed}T09:00:00Z" for key, (city, changed) in members.items()]
-    return write(source / "members" / f"{prefix}members_{day}.csv", "\n".join(["member_id,full_name,city,updated_at", *lines]) + "\n")
+    return write(
+        source / "members" / f"{prefix}members_{day}.csv",
+        "\n".join(["member_id,full_name,city,updated_at", *lines]) + "\n",
+    )
 
 
 def write_prices(source: Path, day: str, changes: Sequence[tuple[str, str, int]]) -> Path:
     """Writes one file of price changes."""
-    lines = [json.dumps({"item": item, "price": float(price), "revision": revision}) for item, price, revision in changes]
+    lines = [
+        json.dumps({"item": item, "price": float(price), "revision": revision}) for item, price, revision in changes
+    ]
     return write(source / "prices" / f"prices_{day}.ndjson", "\n".join(lines) + "\n")
 
 

@@ -50,7 +50,9 @@ def _run(line: str, folder: Path) -> str:
 def test_the_walk_serves_the_good_rows_and_holds_the_bad_one(walked: tuple[Path, str]) -> None:
     folder, printed = walked
     assert "refund_bounds" in printed
-    rows = json.loads(_run('data-platform query "SELECT return_id FROM curated.shop.returns ORDER BY 1" --json', folder))
+    rows = json.loads(
+        _run('data-platform query "SELECT return_id FROM curated.shop.returns ORDER BY 1" --json', folder)
+    )
     assert "R-1" in json.dumps(rows)
     assert "R-3" in json.dumps(rows)
     assert "R-2" not in json.dumps(rows)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from data_platform.clock import ManualClock
 from data_platform.contracts.model import DatasetName, Layer
 from data_platform.errors import ContractViolation
 from data_platform.lakehouse.content_hash import content_hash
@@ -21,14 +22,26 @@ from data_platform.wiring import Platform, open_platform
 
 KIOSK_DOMAINS = Path(__file__).parent / "domains"
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
+STARTED = "KIOSK_TESTS_STARTED"  # in the environment, so that processes of one session share one time
 HASHED = (Zone.RAW, Zone.REJECTED, Zone.CURATED, Zone.HELD, Zone.SERVED)
+
+
+class SessionClock:
+    """Real time moved to one March noon: receipts of all processes and of all runs fall on the same day."""
+
+    def __init__(self) -> None:
+        self._started = float(os.environ.setdefault(STARTED, repr(time.time())))
+
+    def now(self) -> datetime:
+        """Noon plus the time since the session started."""
+        return NOON + timedelta(seconds=time.time() - self._started)
 
 
 @contextmanager
 def at(home: Path, source: Path, domains: Path = KIOSK_DOMAINS, **settings: Any) -> Iterator[Platform]:
-    """A platform whose clock stands still, so that two walks over the same files may be compared."""
+    """A platform on the session's clock, so that two walks over the same files may be compared."""
     wanted = {"threads": 2, "memory_limit": "600MB", **settings}
-    with open_platform(load_settings(home=home, source=source, domains=(domains,), **wanted), ManualClock(NOON)) as it:
+    with open_platform(load_settings(home=home, source=source, domains=(domains,), **wanted), SessionClock()) as it:
         yield it
 
 

@@ -1,0 +1,119 @@
+"""The newest commit of a table is emptied, cut or overwritten: readers get the version before and a warning; a writer
+repairs what nobody acknowledged, and stops with the command that helps where data was promised.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from data_platform.errors import DamagedTable
+from data_platform.lakehouse.delta_log import entry_key
+from data_platform.lakehouse.table_ref import TableRef
+from data_platform.wiring import Platform
+from data_platform_tests.end_to_end.conftest import CleanRun
+from data_platform_tests.end_to_end.processes import start
+from data_platform_tests.end_to_end.walking import at, hash_of, hashes, ingest, name_of, open_ledgers, walk
+
+TABLES = ("raw.kiosk.orders", "curated.kiosk.orders", "served.kiosk.daily_sales")
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "emptied": lambda data: b"",
+    "cut": lambda data: data[: len(data) // 2],
+    "cut_between_lines": lambda data: data[: data.index(b"\n") + 1],
+    "garbage": lambda data: b"\x00\xffnot json\n" * 20,
+}
+EVERY = [(table, damage) for table in TABLES for damage in DAMAGES]
+
+
+@pytest.mark.parametrize(("table", "damage"), EVERY)
+def test_an_acknowledged_torn_head_is_not_read_and_not_built_on(
+    clean: CleanRun, tmp_path: Path, caplog: pytest.LogCaptureFixture, table: str, damage: str
+) -> None:
+    with at(clean.copy(tmp_path / "home"), clean.second) as platform:
+        head = platform.lake.table(TableRef.parse(table)).version()
+        before = _hash_at(platform, table, head - 1)
+        tear(platform, table, head, damage)
+        with caplog.at_level(logging.WARNING):
+            assert hash_of(platform, TableRef.parse(table)) == before
+        assert f"version {head - 1} is served" in caplog.text
+        with pytest.raises(DamagedTable, match=f"data-platform recover {table}"):
+            _write(platform, table, tmp_path)
+
+
+@pytest.mark.parametrize(("table", "damage"), EVERY)
+def test_an_unacknowledged_torn_head_is_set_aside_and_made_again(
+    clean: CleanRun, tmp_path: Path, caplog: pytest.LogCaptureFixture, table: str, damage: str
+) -> None:
+    home = tmp_path / "home"
+    with at(home, clean.first) as platform:
+        walk(platform)
+    process = start("dying_process", home, clean.second, table)
+    process.communicate(timeout=120)
+    assert process.returncode == 9
+    with at(home, clean.second) as platform:
+        head = platform.lake.table(TableRef.parse(table)).version()
+        assert head == 2
+        before = _hash_at(platform, table, head - 1)
+        tear(platform, table, head, damage)
+        with caplog.at_level(logging.WARNING):
+            assert hash_of(platform, TableRef.parse(table)) == before
+        assert f"version {head - 1} is served" in caplog.text
+        walk(platform)
+        assert hashes(platform) == clean.hashes
+        assert open_ledgers(platform) == []
+        assert list((home / "store" / "tables").glob("**/_damaged/*.json"))
+
+
+def test_an_unacknowledged_head_with_a_cut_data_file_is_made_again(clean: CleanRun, tmp_path: Path) -> None:
+    home, table = tmp_path / "home", "curated.kiosk.orders"
+    with at(home, clean.first) as platform:
+        walk(platform)
+    process = start("dying_process", home, clean.second, table)
+    process.communicate(timeout=120)
+    with at(home, clean.second) as platform:
+        opened = platform.lake.table(TableRef.parse(table))
+        newest = next(iter(opened.history(opened.version()))).added[0]
+        file = opened.store.local_path(newest.path)
+        assert file is not None
+        data = bytearray(file.read_bytes())
+        data[20 : len(data) // 2] = b"\x00" * (len(data) // 2 - 20)  # size and footer stay whole
+        file.write_bytes(data)
+        walk(platform)
+        assert hashes(platform) == clean.hashes
+
+
+def tear(platform: Platform, table: str, version: int, damage: str) -> None:
+    """Damages the log entry of a version in place."""
+    opened = platform.lake.table(TableRef.parse(table))
+    path = opened.store.local_path(entry_key(version))
+    assert path is not None
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+
+
+def _hash_at(platform: Platform, table: str, version: int) -> str:
+    from data_platform.lakehouse.content_hash import content_hash
+
+    snapshot = platform.lake.table(TableRef.parse(table)).snapshot(version)
+    with platform.engine.session() as con:
+        return str(content_hash(con, snapshot.scan()))
+
+
+def _write(platform: Platform, table: str, folder: Path) -> None:
+    """Does what makes the table's writer write."""
+    if table.startswith("raw."):
+        ingest(platform, "orders")
+    else:
+        platform.materializer.materialize(name_of(table), run=platform.run(), days=_days(platform, table))
+
+
+def _days(platform: Platform, table: str) -> object:
+    from data_platform.contracts.days import DayRange
+
+    lines = platform.metastore.partitions.latest(table)
+    from datetime import date
+
+    days = [date.fromisoformat(line.partition) for line in lines]
+    return DayRange.of(min(days), max(days))

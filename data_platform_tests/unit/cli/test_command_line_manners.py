@@ -1,0 +1,98 @@
+"""The manners of the command line: fast help, exit codes, messages without tracebacks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data_platform.cli import main as entry
+from data_platform.cli.main import run
+from data_platform.errors import ConfigurationError, PublishBlocked, SourceUnavailable
+
+HEAVY = ("duckdb", "pyarrow", "pydantic", "rich", "sqlalchemy", "dagster", "deltalake", "sqlglot", "pandas", "polars")
+NOUNS = tuple(entry._NOUNS)
+
+
+def _loaded_by(*arguments: str) -> set[str]:
+    code = (
+        "import sys, io, contextlib\n"
+        "from data_platform.cli.main import run\n"
+        "with contextlib.redirect_stdout(io.StringIO()):\n"
+        f"    code = run({list(arguments)!r})\n"
+        f"print(code, *[name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code_text, *loaded = done.stdout.split()
+    assert code_text == "0"
+    return set(loaded)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["contracts", "--help"], ["query", "--help"], ["demo", "--help"]])
+def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
+    assert _loaded_by(*arguments) == set()
+
+
+@pytest.mark.parametrize("noun", [noun for noun in NOUNS if noun != "bench"])
+def test_every_noun_has_help(noun: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([noun, "--help"]) == 0
+    assert "Usage: data-platform" in capsys.readouterr().out
+
+
+def test_the_list_of_nouns_names_them_all(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"  {noun} " in out for noun in NOUNS)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["no-such-noun"], ["contracts", "lint", "--no-such-option"], ["rebuild"], ["quarantine", "release", "x"],
+     ["query", "SELECT 1", "--csv", "--json"]],
+)
+def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "Error" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(PublishBlocked("a gate said no"), 1), (ConfigurationError("mend the file"), 2), (SourceUnavailable("away"), 3),
+     (ZeroDivisionError("a bug"), 3), (KeyboardInterrupt(), 3)],
+)
+def test_errors_become_messages_and_exit_codes(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(entry.root, "main", fail)
+    assert run(["status"]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "Traceback" not in captured.err
+    assert str(error) in captured.err
+
+
+def test_debug_shows_the_traceback_and_keeps_the_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATA_PLATFORM_DOMAINS", str(tmp_path))
+    assert run(["contracts", "show", "nonsense", "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_json_is_one_document_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["contracts", "lint", "--json", str(tmp_path)]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {"datasets": 0, "faults": []}
+    assert captured.err == ""
