@@ -6,7 +6,7 @@ Whoever loses the put of a manifest discards its poll and starts again from the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain
 from pathlib import Path
@@ -102,6 +102,7 @@ class Ingester:
         reraise=True,
     )
     def _commit(self, dataset: DatasetName, landing: LandingLog, manifest: Manifest, run: Run) -> BatchCount | None:
+        run = replace(run, started_at=self.clock.now())  # one run may commit several batches
         self._remember(dataset, manifest)  # first: from the manifest on, these deliveries are accounted for
         return self.committer.commit(self._contract_of(dataset, landing, manifest), landing, manifest, run)
 

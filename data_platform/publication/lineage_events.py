@@ -35,11 +35,16 @@ class OpenLineageWriter:
         return [outbox_entry(facts, events.start(facts, at=run.started_at), at=run.started_at)]
 
     def completed(self, receipt: Receipt, *, version: int) -> Sequence[OutboxEntry]:
-        """The COMPLETE event of a published commit."""
-        facts = self._run(receipt.dataset, receipt.run_id, receipt.range_from, receipt.range_to)
+        """The COMPLETE event of a published commit; for a landed batch, which is a run of its own, the START too."""
+        batch = receipt.batch
+        run_id = f"{receipt.run_id}/{batch.source}/{batch.n}" if batch else receipt.run_id
+        facts = self._run(receipt.dataset, run_id, receipt.range_from, receipt.range_to)
         inputs = [self._dataset(name, version=used) for name, used in sorted(receipt.inputs.items())]
         event = events.complete(facts, at=receipt.finished_at, inputs=inputs, outputs=[self._output(receipt, version)])
-        return [outbox_entry(facts, event, at=receipt.finished_at)]
+        entries = [outbox_entry(facts, event, at=receipt.finished_at)]
+        if batch:
+            entries.insert(0, outbox_entry(facts, events.start(facts, at=receipt.started_at), at=receipt.started_at))
+        return entries
 
     def failed(self, dataset: str, run: Run, error: str, at: datetime) -> Sequence[OutboxEntry]:
         """The FAIL event."""

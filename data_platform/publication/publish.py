@@ -153,8 +153,9 @@ def _blocked_message(candidate: Candidate, blocking: Sequence[RuleResult]) -> st
         for c in blocking
     )
     where = f" for {candidate.days}" if candidate.days else ""
+    look = f"`data-platform quarantine list {name}`, " if candidate.side is not None else ""
     return (
         f"{name}{where}: {len(blocking)} blocking checks did not pass, nothing was published and the last good version "
-        f"keeps serving:\n{findings}\n  next: `data-platform quarantine list {name}`, "
+        f"keeps serving:\n{findings}\n  next: {look}"
         "mend the source or the contract, run again"
     )

@@ -5,7 +5,7 @@ was first. What each materialization computes is in `admit`, `keep_history` and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from duckdb import DuckDBPyConnection
@@ -94,6 +94,7 @@ class Materializer:
             CommitConflict: other writers were first five times in a row.
         """
         dataset = self.project.dataset(name)
+        run = replace(run, started_at=self.recorder.clock.now())  # one run may cover several datasets
         self.recorder.started(str(name), run)
         try:
             with self.leases.hold(_ref(name).path):

@@ -9,7 +9,7 @@ from typing import Any
 
 from data_platform.contracts.days import DayRange
 from data_platform.contracts.domains import Dataset, Project
-from data_platform.contracts.model import DatasetName, Layer, Materialization
+from data_platform.contracts.model import DatasetName, Layer
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.lakehouse.tables import Lake
 from data_platform.metastore.engine import Metastore
@@ -71,33 +71,43 @@ class Staleness:
     def _stale_days(self, dataset: Dataset) -> Iterator[date]:
         lines = {entry.partition: entry for entry in self.metastore.partitions.latest(str(dataset.name))}
         wanted = fingerprint(self.project, dataset)
-        decided = self._decisions(dataset.name)
+        changed: dict[int, frozenset[date]] = {}  # by the version that published a day: few versions, many days
         for day in sorted(self._days_of_inputs(dataset)):
             line = lines.get(day.isoformat())
             if line is None or line.state is PartitionState.BLOCKED:
                 yield day
                 continue
-            published = self._published(dataset.name, line.table_version)
-            if (
-                published["fingerprint"] != wanted
-                or published["decisions_version"] != decided
-                or self._has_newer_input(dataset, day, published)
-            ):
+            version = line.table_version
+            if version not in changed:
+                changed[version] = self._changed_since(dataset, self._published(dataset.name, version))
+            if self._published(dataset.name, version)["fingerprint"] != wanted or day in changed[version]:
                 yield day
 
-    def _has_newer_input(self, dataset: Dataset, day: date, published: dict[str, Any]) -> bool:
+    def _changed_since(self, dataset: Dataset, published: dict[str, Any]) -> frozenset[date]:
+        """The days for which an input or a decision is newer than what was published."""
+        days = set(self._decided_since(dataset.name, published["decisions_version"]))
         for name in query_of(dataset).inputs:
             consumed = published["inputs"].get(str(name), -1)
             if name.layer is Layer.RAW:
-                if day in self.metastore.event_dates.touched_after(str(name), version=consumed):
-                    return True
+                days.update(self.metastore.event_dates.touched_after(str(name), version=consumed))
             elif is_by_day(self.project.dataset(name)):
-                newer = self.metastore.partitions.get(str(name), partition=day.isoformat())
-                if newer is not None and newer.table_version > consumed:
-                    return True
+                entries = self.metastore.partitions.latest(str(name))
+                days.update(_days(entry for entry in entries if entry.table_version > consumed))
             elif self._version(name) > consumed:
-                return True
-        return False
+                days |= self._days_of_inputs(dataset)
+        return frozenset(days)
+
+    def _decided_since(self, name: DatasetName, version: int) -> Iterator[date]:
+        """The event dates that later decisions may be about, by the bounds of the files that hold them."""
+        table = self.lake.table(TableRef(Zone.DECISIONS, name.domain, name.name))
+        if table.version() <= version:
+            return
+        known = {file.path for file in table.snapshot(version).files} if version >= 0 else set()
+        for file in table.snapshot().files:
+            if file.path not in known:
+                low, high = file.stats.minimum["event_date"], file.stats.maximum["event_date"]
+                if isinstance(low, date) and isinstance(high, date):
+                    yield from DayRange.of(low, high)
 
     def _days_of_inputs(self, dataset: Dataset) -> set[date]:
         days: set[date] = set()

@@ -15,6 +15,7 @@ from data_platform.contracts.model import DatasetName, Layer
 from data_platform.errors import ContractViolation
 from data_platform.lakehouse.content_hash import content_hash
 from data_platform.lakehouse.delta_log import LoggedCommit
+from data_platform.lakehouse.snapshots import Snapshot
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.publication.candidate import Published
 from data_platform.settings import load_settings
@@ -23,6 +24,7 @@ from data_platform.wiring import Platform, open_platform
 KIOSK_DOMAINS = Path(__file__).parent / "domains"
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
 STARTED = "KIOSK_TESTS_STARTED"  # in the environment, so that processes of one session share one time
+RECORD = """CAST(json_merge_patch(record, '{"_ingested_at": null}') AS VARCHAR)"""
 HASHED = (Zone.RAW, Zone.REJECTED, Zone.CURATED, Zone.HELD, Zone.SERVED)
 
 
@@ -80,19 +82,22 @@ def walk(platform: Platform) -> list[Published]:
 
 
 def hashes(platform: Platform, *zones: Zone) -> dict[str, str]:
-    """The content hash of every table at its head, as readers see it.
-
-    Files of one poll may be read in another order, so the places of held rows are not part of theirs.
-    """
+    """The content hash of every table at its head, as readers see it."""
     return {str(ref): hash_of(platform, ref) for ref in platform.lake.tables() if ref.zone in (zones or HASHED)}
 
 
 def hash_of(platform: Platform, ref: TableRef, *, without: tuple[str, ...] = ()) -> str:
-    """The content hash of one table; `without` leaves columns out."""
+    """The content hash of one table as readers see it; `without` leaves columns out."""
     snapshot = platform.heads.for_reading(platform.lake.table(ref))
+    return hash_at(platform, snapshot, without=without)
+
+
+def hash_at(platform: Platform, snapshot: Snapshot, *, without: tuple[str, ...] = ()) -> str:
+    """The content hash of one version. The record of a held row is compared without the time of its receipt."""
     columns = [name for name in snapshot.schema.names if not name.startswith("_") and name not in without]
+    relation = f"SELECT * REPLACE ({RECORD} AS record) FROM ({snapshot.scan()})" if "record" in columns else snapshot.scan()
     with platform.engine.session() as con:
-        return str(content_hash(con, snapshot.scan(), columns))
+        return str(content_hash(con, relation, columns))
 
 
 def rows(platform: Platform, table: str, sql: str = "FROM {}", *, version: int | None = None) -> list[tuple[Any, ...]]:
