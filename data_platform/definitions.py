@@ -1,4 +1,4 @@
-"""Dagster's entry: everything comes from the domain folders. `[tool.dg.project]` and `workspace.yaml` name this module."""
+"""Dagster's entry, named in `[tool.dg.project]` and `workspace.yaml`. Everything comes from the domain folders."""
 
 from __future__ import annotations
 

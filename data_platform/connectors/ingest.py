@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import chain
 from pathlib import Path
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -81,9 +80,12 @@ class Ingester:
         """Records what the ledger lacks, then commits every manifest of a source that raw does not hold yet."""
         landing = self._landing(dataset)
         first = self.committer.committed(self.project.dataset(dataset).contract, source) + 1
-        if self.recovery.catch_up(self.recovery.lake.table(TableRef(Zone.RAW, dataset.domain, dataset.name))):
-            for manifest in chain.from_iterable(map(landing.manifests, landing.sources())):
-                self._remember(dataset, manifest)
+        # Told by what is remembered, not by what is caught up: another command may have caught up a lost metastore.
+        known = self.metastore.deliveries.of(str(dataset), source=source)
+        remembered = max((int(entry.batch_id.rpartition("/")[2]) for entry in known), default=0)
+        for manifest in landing.manifests(source, remembered + 1):
+            self._remember(dataset, landing, manifest)
+        self.recovery.catch_up(self.recovery.lake.table(TableRef(Zone.RAW, dataset.domain, dataset.name)))
         finished = [self._commit(dataset, landing, manifest, run) for manifest in landing.manifests(source, first)]
         return tuple(batch for batch in finished if batch is not None)
 
@@ -103,11 +105,11 @@ class Ingester:
     )
     def _commit(self, dataset: DatasetName, landing: LandingLog, manifest: Manifest, run: Run) -> BatchCount | None:
         run = replace(run, started_at=self.clock.now())  # one run may commit several batches
-        self._remember(dataset, manifest)  # first: from the manifest on, these deliveries are accounted for
+        self._remember(dataset, landing, manifest)  # first: from the manifest on, they are accounted for
         return self.committer.commit(self._contract_of(dataset, landing, manifest), landing, manifest, run)
 
-    def _remember(self, dataset: DatasetName, manifest: Manifest) -> None:
-        kind = self.project.dataset(dataset).contract.delivery
+    def _remember(self, dataset: DatasetName, landing: LandingLog, manifest: Manifest) -> None:
+        kind = self._contract_of(dataset, landing, manifest).delivery
         self.recovery.remember(manifest, is_snapshot=kind is DeliveryKind.SNAPSHOT)
 
     def _manifest(

@@ -38,7 +38,7 @@ def definitions_of(
     prune = op_jobs(location)
     return dg.Definitions(
         assets=[*assets, warehouse_asset(location)],
-        jobs=[*asset_jobs(location, days), *prune],
+        jobs=[*asset_jobs(location), *prune],
         schedules=schedules(location, prune[0]),
         sensors=sensors(location),
         resources=dict(resources(location, platform=platform, progress=progress)),

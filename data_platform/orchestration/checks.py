@@ -1,7 +1,7 @@
 """The asset checks that a contract declares. Judging is in `quality` and `publication`; this names and translates.
 
-Dagster knows passed and not passed only. `failed` and `unknown` are not passed; `not_applicable` (0 rows, and 0 expected)
-is shown as passed with that verdict in its metadata and in its description, because nothing is wrong and nothing blocks.
+Dagster knows passed and not passed only. `failed` and `unknown` are not passed; `not_applicable` (0 rows, and 0
+expected) is shown as passed with that verdict in its metadata and its description: nothing is wrong, nothing blocks.
 """
 
 from __future__ import annotations
@@ -51,11 +51,13 @@ class DeclaredCheck:
 
 
 def declared_checks(location: Location, dataset: Dataset) -> tuple[DeclaredCheck, ...]:
-    """Every check of a dataset: its ledger first, then its rules and, where rows have fates, the rules of its raw rows."""
+    """Every check of a dataset: its ledger, its rules and, where rows have fates, the rules of its raw rows."""
     if dataset.name.layer is Layer.RAW:
         return (_conservation("raw + rejected = source, in every batch"), _READABLE_CHECK)
-    rules = {rule.name: rule for rule in (*_rules_of_raw(location.project, location.graph.inputs, dataset),
-                                          *rules_of(dataset.contract))}
+    rules = {
+        rule.name: rule
+        for rule in (*_rules_of_raw(location.project, location.graph.inputs, dataset), *rules_of(dataset.contract))
+    }
     found = [_of_rule(rule) for rule in rules.values()]
     if dataset.contract.materialization in ONE_TO_ONE:
         found.insert(0, _conservation("every raw row of a partition has one fate"))
@@ -73,21 +75,38 @@ def _rules_of_raw(project: Project, inputs: object, dataset: Dataset) -> Sequenc
 
 
 def _of_rule(rule: Rule) -> DeclaredCheck:
-    return DeclaredCheck(name=rule.name, kind=rule.kind.value, reason=rule.reason, severity=rule.severity,
-                         columns=rule.columns, description=rule.description or _sentence(rule))
+    return DeclaredCheck(
+        name=rule.name,
+        kind=rule.kind.value,
+        reason=rule.reason,
+        severity=rule.severity,
+        columns=rule.columns,
+        description=rule.description or _sentence(rule),
+    )
 
 
 def _sentence(rule: Rule) -> str:
     columns = ", ".join(rule.columns)
     effect = {Severity.BLOCK: "publishes nothing", Severity.QUARANTINE: "quarantines the row", Severity.WARN: "warns"}
-    return f"{rule.kind.value.replace('_', ' ')}{f' of {columns}' if columns else ''}; a breach {effect[rule.severity]}."
+    return (
+        f"{rule.kind.value.replace('_', ' ')}{f' of {columns}' if columns else ''}; a breach {effect[rule.severity]}."
+    )
 
 
 def _conservation(what: str) -> DeclaredCheck:
-    return DeclaredCheck(name=CONSERVATION, kind="conservation", reason="CONSERVATION", severity=Severity.BLOCK,
-                         description=f"The ledger closes: {what}.")
+    return DeclaredCheck(
+        name=CONSERVATION,
+        kind="conservation",
+        reason="CONSERVATION",
+        severity=Severity.BLOCK,
+        description=f"The ledger closes: {what}.",
+    )
 
 
 _READABLE_CHECK = DeclaredCheck(
-    name=READABLE, kind="readable", reason="REJECTED", severity=Severity.WARN,
-    description="Every record of each source's newest batch could be read as the contract's types.")
+    name=READABLE,
+    kind="readable",
+    reason="REJECTED",
+    severity=Severity.WARN,
+    description="Every record of each source's newest batch could be read as the contract's types.",
+)

@@ -18,7 +18,7 @@ class DatasetDomains(dg.Component, dg.Model, dg.Resolvable):
         domains: folders that each hold domain folders; none means those of `DATA_PLATFORM_DOMAINS`.
     """
 
-    domains: list[str] = []
+    domains: tuple[str, ...] = ()
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002 - the component's interface
         """Reads settings and parses the domains; opens no store, database or network."""

@@ -1,4 +1,4 @@
-"""What a materialization says about itself: counts, versions, the ledger and a redacted preview, as Dagster metadata."""
+"""What a materialization says about itself: counts, versions, the ledger and a redacted preview, as metadata."""
 
 from __future__ import annotations
 
@@ -48,11 +48,20 @@ def ledger_table(counts: Sequence[PartitionCount]) -> dg.MetadataValue[Any]:
 
 def batch_ledger(batches: Sequence[BatchCount]) -> dg.MetadataValue[Any]:
     """One line for each file of the batches that a run committed."""
-    return _table([
-        {"batch": f"{batch.source}/{batch.n}", "file": file.name, "outcome": file.outcome, "reason": file.reason,
-         "source": -1 if file.source_rows is None else file.source_rows, "raw": file.raw_rows,
-         "rejected": file.rejected_rows}
-        for batch in batches for file in batch.files][-_LEDGER_LINES:])
+    lines: list[dict[str, str | int]] = [
+        {
+            "batch": f"{batch.source}/{batch.n}",
+            "file": file.name,
+            "outcome": file.outcome,
+            "reason": file.reason,
+            "source": -1 if file.source_rows is None else file.source_rows,
+            "raw": file.raw_rows,
+            "rejected": file.rejected_rows,
+        }
+        for batch in batches
+        for file in batch.files
+    ]
+    return _table(lines[-_LEDGER_LINES:])
 
 
 def preview_of(platform: Platform, dataset: Dataset, version: int) -> dg.MetadataValue[Any]:
@@ -65,20 +74,25 @@ def preview_of(platform: Platform, dataset: Dataset, version: int) -> dg.Metadat
 
 
 def _ledger_line(count: PartitionCount) -> dict[str, int]:
-    return {"source": count.source, **{fate: rows for fate, rows in sorted(count.fates.items())}, "residual": count.residual}
+    return {"source": count.source, **dict(sorted(count.fates.items())), "residual": count.residual}
 
 
 def _table(lines: Sequence[Mapping[str, str | int]]) -> dg.MetadataValue[Any]:
     names = list(dict.fromkeys(name for line in lines for name in line))
     types = {name: "int" if any(isinstance(line.get(name), int) for line in lines) else "string" for name in names}
     schema = dg.TableSchema(columns=[dg.TableColumn(name, type=types[name]) for name in names])
-    records = [dg.TableRecord({name: line.get(name, 0 if types[name] == "int" else "") for name in names}) for line in lines]
+    records = [
+        dg.TableRecord({name: line.get(name, 0 if types[name] == "int" else "") for name in names}) for line in lines
+    ]
     return dg.MetadataValue.table(records=records, schema=schema)
 
 
 def _markdown(frame: pd.DataFrame) -> str:
     rows = [list(map(str, frame.columns)), ["---"] * len(frame.columns)]
-    rows += [[_cell(value) for value in plain(row).values()] for row in frame.to_dict("records")]
+    rows += [
+        [_cell(value) for value in plain({str(k): v for k, v in row.items()}).values()]
+        for row in frame.to_dict("records")
+    ]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 

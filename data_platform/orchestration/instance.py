@@ -49,6 +49,10 @@ def _storage(folder: Path) -> dict[str, Any]:
     if not isinstance(base_dir, str):
         return {}
     place = str(folder / base_dir)
-    pooled = {"module": "data_platform.orchestration.event_log", "class": "PooledSqliteStorage", "config": {"base_dir": place}}
+    pooled = {
+        "module": "data_platform.orchestration.event_log",
+        "class": "PooledSqliteStorage",
+        "config": {"base_dir": place},
+    }
     artifacts = {"module": "dagster._core.storage.root", "class": "LocalArtifactStorage", "config": {"base_dir": place}}
     return {"storage": {"custom": pooled}, "local_artifact_storage": artifacts}

@@ -15,21 +15,18 @@ MAX_RUNTIME_SECONDS = 7200
 _TAGS = {"dagster/max_runtime": str(MAX_RUNTIME_SECONDS)}
 
 
-def asset_jobs(location: Location, days: dg.DailyPartitionsDefinition) -> list[dg.UnresolvedAssetJobDefinition]:
+def asset_jobs(location: Location) -> list[dg.UnresolvedAssetJobDefinition]:
     """`ingest`, `everything` and, for each domain with curated or served datasets, `<domain>_daily`."""
     raw = [asset_key(dataset.name) for dataset in location.of_layer(Layer.RAW)]
-    jobs = [_job(INGEST, raw, "Polls every source and appends what is new to raw.", None)] if raw else []
+    jobs = [_job(INGEST, raw, "Polls every source and appends what is new to raw.")] if raw else []
     every = [asset_key(name) for name in location.order]
-    has_days = any(location.is_by_day(name) for name in location.order)
     about = "Ingests everything and makes every dataset; without a partition, all of its partitions."
-    jobs.append(_job(EVERYTHING, [*every, WAREHOUSE_KEY], about, days if has_days else None))
+    jobs.append(_job(EVERYTHING, [*every, WAREHOUSE_KEY], about))
     for domain in location.project.domains:
         made = location.of_layer(Layer.CURATED, Layer.SERVED, domain=domain.name)
         if made:
-            by_day = any(location.is_by_day(dataset.name) for dataset in made)
             about = f"Makes the curated and served datasets of {domain.name}: one day, or a range of days."
-            keys = [asset_key(dataset.name) for dataset in made]
-            jobs.append(_job(f"{domain.name}_daily", keys, about, days if by_day else None))
+            jobs.append(_job(f"{domain.name}_daily", [asset_key(dataset.name) for dataset in made], about))
     return jobs
 
 
@@ -38,8 +35,5 @@ def op_jobs(location: Location) -> list[dg.JobDefinition]:
     return [prune_job(location)]
 
 
-def _job(
-    name: str, keys: list[dg.AssetKey], description: str, days: dg.DailyPartitionsDefinition | None
-) -> dg.UnresolvedAssetJobDefinition:
-    selection = dg.AssetSelection.assets(*keys)
-    return dg.define_asset_job(name, selection=selection, description=description, tags=_TAGS, partitions_def=days)
+def _job(name: str, keys: list[dg.AssetKey], description: str) -> dg.UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(name, selection=dg.AssetSelection.assets(*keys), description=description, tags=_TAGS)

@@ -33,7 +33,7 @@ StepState: TypeAlias = Literal["started", "succeeded", "failed", "skipped"]
 
 @dataclass(frozen=True, slots=True)
 class StepEvent:
-    """Something that happened to a dataset. `skipped` says in its message whether it was current or blocked upstream."""
+    """Something that happened to a dataset. `skipped`: it was current, or blocked upstream; the message says which."""
 
     dataset: str
     state: StepState
@@ -64,9 +64,10 @@ Report: TypeAlias = Callable[[StepEvent], None]
 def run_all(
     settings: Settings, *, select: Sequence[DatasetName | str] | None = None, report: Report = lambda _: None
 ) -> RunSummary:
-    """Ingests what is new, makes what is stale, then builds the warehouse file; unrelated datasets never stop each other.
+    """Ingests what is new, makes what is stale, builds the warehouse file. Unrelated datasets never stop each other.
 
     Args:
+        settings: whose project, home and store.
         select: the datasets to consider, raw ones for ingesting; all of them by default.
         report: is told about each dataset as it happens.
     """
@@ -134,22 +135,30 @@ class _Launch:
         began = time.monotonic()
         is_built = self._execute([WAREHOUSE_KEY], {})
         error = None if is_built else RuntimeError("the warehouse file was not built: see the run")
-        self.ended(WAREHOUSE, error=error, seconds=time.monotonic() - began, message=str(error or f"{len(wanted)} tables"))
+        self.ended(
+            WAREHOUSE, error=error, seconds=time.monotonic() - began, message=str(error or f"{len(wanted)} tables")
+        )
 
     def summary(self, chosen: Collection[DatasetName]) -> RunSummary:
         """What became of everything; tells the listener about datasets that were current."""
         current = [str(name) for name in self.location.order if name in chosen and str(name) not in self.states]
         for name in current:
             self.report(StepEvent(name, "skipped", None, "current"))
-        by_state = {state: tuple(n for n, s in self.states.items() if s == state) for state in ("succeeded", "failed", "skipped")}
-        return RunSummary(by_state["succeeded"], by_state["failed"], by_state["skipped"], tuple(self.run_ids), tuple(current))
+        by_state = {
+            state: tuple(n for n, s in self.states.items() if s == state)
+            for state in ("succeeded", "failed", "skipped")
+        }
+        return RunSummary(
+            by_state["succeeded"], by_state["failed"], by_state["skipped"], tuple(self.run_ids), tuple(current)
+        )
 
     def _execute(self, keys: list[dg.AssetKey], tags: dict[str, str]) -> bool:
         if self._job is None:
             definitions = definitions_of(self.location, platform=self.platform, progress=self)
             self._job = definitions.resolve_implicit_global_asset_job_def()
         result = self._job.execute_in_process(
-            instance=self.instance, asset_selection=keys, tags=tags, raise_on_error=False, run_config=_QUIET)
+            instance=self.instance, asset_selection=keys, tags=tags, raise_on_error=False, run_config=_QUIET
+        )
         self.run_ids.append(result.run_id)
         return result.success
 

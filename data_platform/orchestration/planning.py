@@ -83,6 +83,7 @@ def make_plan(facts: Facts, *, only: Collection[DatasetName] | None = None, most
     """The runs that make everything stale current, each covering exactly the affected partitions.
 
     Args:
+        facts: about every dataset.
         only: the datasets that may be made; every dataset by default.
         most_blocks: with more ranges than this in a wave, ranges that touch are joined, and a dataset is made anew for
             days of its range that are current: fewer runs, more work.
@@ -140,7 +141,9 @@ def _waves(
 def _blocks(days: Mapping[DatasetName, set[date]], order: Iterable[DatasetName], most_blocks: int) -> list[Block]:
     """Contiguous ranges over which the same datasets are stale."""
     sequence = list(order)
-    affected = {day: tuple(n for n in sequence if day in days.get(n, ())) for day in sorted(set().union(*days.values()))}
+    affected = {
+        day: tuple(n for n in sequence if day in days.get(n, ())) for day in sorted(set().union(*days.values()))
+    }
     blocks = [Block(names, DayRange.of(run[0], run[-1])) for names, run in _runs(affected)]
     if len(blocks) <= most_blocks:
         return blocks

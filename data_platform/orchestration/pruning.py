@@ -32,7 +32,7 @@ def prune_job(location: Location) -> dg.JobDefinition:
 
     @dg.op(required_resource_keys={"platform"}, description=__doc__, pool="maintenance")
     def forget_old_history(context: dg.OpExecutionContext, config: PruneConfig) -> None:
-        platform: "Platform" = context.resources.platform
+        platform: Platform = context.resources.platform
         now = platform.clock.now()
         runs = prune_runs(context.instance, keys, before=now - timedelta(days=config.events_days))
         rows = platform.metastore.prune(now - timedelta(days=config.ledger_days))

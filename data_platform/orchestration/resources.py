@@ -42,10 +42,13 @@ class SilentProgress:
         """Ignored."""
 
 
-def resources(location: Location, *, platform: Platform | None = None, progress: Progress | None = None) -> Mapping[str, Any]:
+def resources(
+    location: Location, *, platform: Platform | None = None, progress: Progress | None = None
+) -> Mapping[str, Any]:
     """The resources of the code location.
 
     Args:
+        location: the loaded project.
         platform: an open platform to use; otherwise each run opens its own and closes it.
         progress: who is told; nobody by default.
     """

@@ -24,25 +24,39 @@ def schedules(location: Location, prune: dg.JobDefinition) -> list[dg.ScheduleDe
             found.append(_ingest(location, domain.name))
         if location.of_layer(Layer.CURATED, Layer.SERVED, domain=domain.name):
             found.append(_refresh(location, domain.name))
-    weekly = dg.ScheduleDefinition(name="prune_weekly", cron_schedule=PRUNE_AT, job=prune, execution_timezone="UTC",
-                                   default_status=dg.DefaultScheduleStatus.STOPPED)
+    weekly = dg.ScheduleDefinition(
+        name="prune_weekly",
+        cron_schedule=PRUNE_AT,
+        job=prune,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )
     return [*found, weekly]
 
 
 def _ingest(location: Location, domain: str) -> dg.ScheduleDefinition:
     keys = [asset_key(dataset.name) for dataset in location.of_layer(Layer.RAW, domain=domain)]
     return dg.ScheduleDefinition(
-        name=f"{domain}_ingest", cron_schedule=INGEST_AT, target=dg.AssetSelection.assets(*keys), execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.STOPPED, description=f"Polls every source of {domain}.")
+        name=f"{domain}_ingest",
+        cron_schedule=INGEST_AT,
+        target=dg.AssetSelection.assets(*keys),
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description=f"Polls every source of {domain}.",
+    )
 
 
 def _refresh(location: Location, domain: str) -> dg.ScheduleDefinition:
     datasets = location.of_layer(Layer.CURATED, Layer.SERVED, domain=domain)
 
-    @dg.schedule(name=f"{domain}_refresh", cron_schedule=REFRESH_AT, execution_timezone="UTC",
-                 target=dg.AssetSelection.assets(*(asset_key(dataset.name) for dataset in datasets)),
-                 default_status=dg.DefaultScheduleStatus.STOPPED,
-                 description=f"Makes the stale partitions of {domain}.")
+    @dg.schedule(
+        name=f"{domain}_refresh",
+        cron_schedule=REFRESH_AT,
+        execution_timezone="UTC",
+        target=dg.AssetSelection.assets(*(asset_key(dataset.name) for dataset in datasets)),
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description=f"Makes the stale partitions of {domain}.",
+    )
     def refresh() -> Sequence[dg.RunRequest] | dg.SkipReason:
         with open_platform(location) as platform:
             requests = stale_requests(location, platform, only={dataset.name for dataset in datasets})

@@ -23,8 +23,11 @@ NEW_FILES = "new_files"
 STALE_PARTITIONS = "stale_partitions"
 _INTERVAL_SECONDS = 30
 _IN_PROGRESS = [
-    dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
 ]
 
 
@@ -37,9 +40,13 @@ def sensors(location: Location) -> list[dg.SensorDefinition]:
 
 
 def _new_files(location: Location, keys: list[dg.AssetKey]) -> dg.SensorDefinition:
-    @dg.sensor(name=NEW_FILES, target=dg.AssetSelection.assets(*keys), minimum_interval_seconds=_INTERVAL_SECONDS,
-               default_status=dg.DefaultSensorStatus.STOPPED,
-               description="Asks to ingest each raw dataset whose sources have something new; a stat for each file.")
+    @dg.sensor(
+        name=NEW_FILES,
+        target=dg.AssetSelection.assets(*keys),
+        minimum_interval_seconds=_INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Asks to ingest each raw dataset whose sources have something new; a stat for each file.",
+    )
     def new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if is_under_way(context.instance, NEW_FILES):
             return dg.SkipReason("an ingest that this sensor asked for is still under way")
@@ -51,9 +58,13 @@ def _new_files(location: Location, keys: list[dg.AssetKey]) -> dg.SensorDefiniti
 
 
 def _stale_partitions(location: Location, keys: list[dg.AssetKey]) -> dg.SensorDefinition:
-    @dg.sensor(name=STALE_PARTITIONS, target=dg.AssetSelection.assets(*keys), minimum_interval_seconds=_INTERVAL_SECONDS,
-               default_status=dg.DefaultSensorStatus.STOPPED,
-               description="Asks for exactly the partitions whose inputs, contract, query or decisions have changed.")
+    @dg.sensor(
+        name=STALE_PARTITIONS,
+        target=dg.AssetSelection.assets(*keys),
+        minimum_interval_seconds=_INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Asks for exactly the partitions whose inputs, contract, query or decisions have changed.",
+    )
     def stale_partitions(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         # While a run makes a dataset, what reads it looks stale: asking now would ask twice.
         if is_under_way(context.instance, STALE_PARTITIONS):
@@ -72,7 +83,7 @@ def is_under_way(instance: dg.DagsterInstance, sensor: str) -> bool:
 
 
 def ingest_requests(location: Location, platform: Platform) -> list[dg.RunRequest]:
-    """One run for each raw dataset with something new. The same news are asked for again the next hour, if still news."""
+    """One run for each raw dataset with something new; asked for again the next hour if it is still new."""
     hour = platform.clock.now().strftime("%Y-%m-%dT%H")
     requests = []
     for dataset in location.of_layer(Layer.RAW):
@@ -80,6 +91,11 @@ def ingest_requests(location: Location, platform: Platform) -> list[dg.RunReques
         news = [f"{entry.name}:{mark}" for entry in entries for mark in platform.ingester.peek(entry)]
         if news:
             digest = hashlib.sha256("\n".join(news).encode()).hexdigest()[:16]
-            requests.append(dg.RunRequest(run_key=f"{dataset.name}/{digest}/{hour}", asset_selection=[asset_key(dataset.name)],
-                                          tags={"data_platform/new": str(len(news))}))
+            requests.append(
+                dg.RunRequest(
+                    run_key=f"{dataset.name}/{digest}/{hour}",
+                    asset_selection=[asset_key(dataset.name)],
+                    tags={"data_platform/new": str(len(news))},
+                )
+            )
     return requests

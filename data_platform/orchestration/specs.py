@@ -1,4 +1,4 @@
-"""What Dagster shows of a dataset before anything ran: names, groups, owners, tags and column schema, from its contract."""
+"""What Dagster shows of a dataset before anything ran: names, groups, owners, tags and columns, from its contract."""
 
 from __future__ import annotations
 
@@ -107,8 +107,12 @@ def _column(contract: Contract, column: Column) -> dg.TableColumn:
 def _constraints(key: tuple[str, ...], column: Column) -> Iterator[str]:
     if column.name in key:
         yield f"primary key {key.index(column.name) + 1} of {len(key)}"
-    for word, bound in (("≥", column.minimum), (">", column.exclusive_minimum), ("≤", column.maximum),
-                        ("<", column.exclusive_maximum)):
+    for word, bound in (
+        ("≥", column.minimum),
+        (">", column.exclusive_minimum),
+        ("≤", column.maximum),
+        ("<", column.exclusive_maximum),
+    ):
         if bound is not None:
             yield f"{word} {bound}"
     if column.pattern is not None:

@@ -1,5 +1,5 @@
-"""What the step of an asset does: call the platform, then tell Dagster. Loaded with the first step, because the platform
-is heavy to import.
+"""What the step of an asset does: call the platform, then tell Dagster. Loaded with the first step, because the
+platform is heavy to import.
 
 A step that fails yields the result of every declared check and then raises `dg.Failure`: only that way is nothing
 recorded as materialized and no check left pending (blocking alone does not stop the materialization event).
@@ -55,7 +55,7 @@ class _Step:
 
     def run(self) -> Run:
         """The run's identity in ledger and lineage: Dagster's own."""
-        return self.platform.run(self.context.run_id)
+        return self.platform.run(self.context.run.run_id)
 
     def results(self, findings: dict[str, Finding], *, missing: str = "") -> Iterator[dg.AssetCheckResult]:
         """Every declared check."""
@@ -79,10 +79,18 @@ def ingest_step(
         yield dg.MaterializeResult(
             asset_key=asset_key(dataset.name),
             metadata={
-                "dagster/row_count": rows, "size_bytes": size, "table_version": version, "batches": len(batches),
+                "dagster/row_count": rows,
+                "size_bytes": size,
+                "table_version": version,
+                "batches": len(batches),
                 "contract_version": dataset.contract.version,
-                **({"ledger": batch_ledger(batches), "preview": preview_of(step.platform, dataset, version)} if batches else {}),
-            })
+                **(
+                    {"ledger": batch_ledger(batches), "preview": preview_of(step.platform, dataset, version)}
+                    if batches
+                    else {}
+                ),
+            },
+        )
 
 
 def materialize_step(
@@ -91,9 +99,8 @@ def materialize_step(
     """Computes, audits and publishes the run's range; a run without one publishes every partition."""
     step = _Step(context, dataset, declared)
     with _Reported(step) as reported:
-        run = step.run()
         try:
-            published = step.platform.materializer.materialize(dataset.name, run=run, days=_days(step))
+            published = step.platform.materializer.materialize(dataset.name, run=step.run(), days=_days(step))
         except Exception as error:  # noqa: BLE001 - the edge to Dagster: every error becomes check results and a Failure
             reported.error = error
             yield from _failed(step, error, _blocked_findings(step, error))
@@ -151,7 +158,7 @@ def _days(step: _Step) -> DayRange | None:
 
 
 def _failed(step: _Step, error: Exception, findings: dict[str, Finding]) -> Iterator[dg.AssetCheckResult]:
-    is_final = not is_worth_retrying(error) or step.context.retry_number >= MAX_RETRIES
+    is_final = not is_worth_retrying(error) or step.context.op_execution_context.retry_number >= MAX_RETRIES
     if is_final:  # a step that is tried again will judge its checks then
         yield from step.results(findings, missing=f"not judged: {type(error).__name__}")
     raise failure(error) from error
@@ -161,10 +168,16 @@ def _blocked_findings(step: _Step, error: Exception) -> dict[str, Finding]:
     """What was judged before the publish was refused: the rules, and the ledger, whose rows are pending now."""
     if not isinstance(error, PublishBlocked):
         return {}
-    lines = step.platform.metastore.partitions.of_run(step.context.run_id)
-    counts = [PartitionCount(partition=line.partition, source=line.raw_rows,
-                             fates={fate: getattr(line, fate) for fate in _FATES if getattr(line, fate)})
-              for line in lines if line.dataset == str(step.dataset.name)]
+    lines = step.platform.metastore.partitions.of_run(step.context.run.run_id)
+    counts = [
+        PartitionCount(
+            partition=line.partition,
+            source=line.raw_rows,
+            fates={fate: getattr(line, fate) for fate in _FATES if getattr(line, fate)},
+        )
+        for line in lines
+        if line.dataset == str(step.dataset.name)
+    ]
     return {**rule_findings(error.checks), CONSERVATION: ledger_finding(counts, "pending")}
 
 
@@ -176,8 +189,10 @@ def _findings(step: _Step, published: Published) -> dict[str, Finding]:
 def _materialized(step: _Step, published: Published) -> dg.MaterializeResult[Any]:
     context, key = step.context, asset_key(step.dataset.name)
     metadata = published_metadata(step.dataset, published)
-    once = {"ledger": ledger_table(published.partitions),
-            "preview": preview_of(step.platform, step.dataset, published.commit.version)}
+    once = {
+        "ledger": ledger_table(published.partitions),
+        "preview": preview_of(step.platform, step.dataset, published.commit.version),
+    }
     if not is_by_day(step.dataset):
         return dg.MaterializeResult(asset_key=key, metadata={**metadata, **once})
     counts = {count.partition: count for count in published.partitions}
@@ -189,7 +204,9 @@ def _materialized(step: _Step, published: Published) -> dg.MaterializeResult[Any
     for partition in keys:
         told = partition_metadata(counts.get(partition, PartitionCount(partition=partition, source=0, fates={})))
         # A long table on each of a thousand partitions would swell the event log, so the last one carries it.
-        context.add_asset_metadata({**told, **(once if partition == keys[-1] else {})}, asset_key=key, partition_key=partition)
+        context.add_asset_metadata(
+            {**told, **(once if partition == keys[-1] else {})}, asset_key=key, partition_key=partition
+        )
     return dg.MaterializeResult(asset_key=key, metadata=metadata)
 
 

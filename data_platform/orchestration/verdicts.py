@@ -44,9 +44,16 @@ def rule_findings(checks: Iterable[object]) -> dict[str, Finding]:
     """The findings of an audit, by rule."""
     return {
         check.rule: Finding(
-            verdict=check.verdict, rows_examined=check.rows_examined, failing_rows=check.failing_rows,
-            engine=check.engine, data_version=check.data_version, detail=check.detail, sample=check.sample)
-        for check in checks if isinstance(check, RuleResult)
+            verdict=check.verdict,
+            rows_examined=check.rows_examined,
+            failing_rows=check.failing_rows,
+            engine=check.engine,
+            data_version=check.data_version,
+            detail=check.detail,
+            sample=check.sample,
+        )
+        for check in checks
+        if isinstance(check, RuleResult)
     }
 
 
@@ -63,21 +70,30 @@ def batch_findings(batches: Sequence[BatchEntry], data_version: str) -> dict[str
 
     Args:
         batches: every batch of the dataset, newest first.
+        data_version: of raw.
     """
     open_rows = sum(abs(batch.residual) for batch in batches)
     detail = f"{len(batches)} batches, residual {open_rows}"
     newest = {batch.source: batch for batch in sorted(batches, key=lambda batch: batch.number)}.values()
     named = ", ".join(sorted(batch.batch_id for batch in newest))
     return {
-        CONSERVATION: _counted(sum(b.source_rows for b in batches), open_rows, data_version=data_version, detail=detail),
-        READABLE: _counted(sum(b.source_rows for b in newest), sum(b.rejected_rows for b in newest),
-                           data_version=data_version, detail=f"newest batches: {named}" if named else ""),
+        CONSERVATION: _counted(
+            sum(b.source_rows for b in batches), open_rows, data_version=data_version, detail=detail
+        ),
+        READABLE: _counted(
+            sum(b.source_rows for b in newest),
+            sum(b.rejected_rows for b in newest),
+            data_version=data_version,
+            detail=f"newest batches: {named}" if named else "",
+        ),
     }
 
 
 def _counted(examined: int, failing: int, *, data_version: str, detail: str) -> Finding:
     verdict = Verdict.FAILED if failing else Verdict.PASSED if examined else Verdict.NOT_APPLICABLE
-    return Finding(verdict=verdict, rows_examined=examined, failing_rows=failing, data_version=data_version, detail=detail)
+    return Finding(
+        verdict=verdict, rows_examined=examined, failing_rows=failing, data_version=data_version, detail=detail
+    )
 
 
 def _result(dataset: Dataset, check: DeclaredCheck, finding: Finding) -> dg.AssetCheckResult:

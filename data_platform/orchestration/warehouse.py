@@ -31,10 +31,16 @@ def warehouse_asset(location: Location) -> dg.AssetsDefinition:
 
     return dg.multi_asset(
         name="warehouse__served",
-        specs=[dg.AssetSpec(
-            WAREHOUSE_KEY, deps=[asset_key(dataset.name) for dataset in served], group_name="warehouse", kinds={"duckdb"},
-            description="All served datasets in one DuckDB file for people and BI tools. A copy: it can be thrown away.",
-            metadata={"dagster/uri": f"file://{location.settings.warehouse_file}"})],
+        specs=[
+            dg.AssetSpec(
+                WAREHOUSE_KEY,
+                deps=[asset_key(dataset.name) for dataset in served],
+                group_name="warehouse",
+                kinds={"duckdb"},
+                description="All served datasets in one DuckDB file for people and BI tools: a copy.",
+                metadata={"dagster/uri": f"file://{location.settings.warehouse_file}"},
+            )
+        ],
         check_specs=checks,
         retry_policy=RETRY_POLICY,
         required_resource_keys={"platform", "progress", "warehouse"} | ({"s3"} if is_remote else set()),
@@ -49,24 +55,39 @@ _UPLOADED = "The bucket holds the file with the size of the one that was built."
 def _build(context: dg.AssetExecutionContext, served: tuple[Dataset, ...], store: str | None) -> Iterator[Any]:
     try:
         built = context.resources.platform.warehouse.build([dataset.contract for dataset in served])
-    except Exception as error:  # noqa: BLE001 - the edge to Dagster
+    except Exception as error:
         yield _result(ROWS_MATCH, passed=False, evidence={"verdict": "unknown", "rows_examined": 0})
         if store is not None:
             yield _result(UPLOADED, passed=False, evidence={"verdict": "unknown"})
         raise failure(error) from error
     found = _counted(context, served)
     wrong = {name: found.get(name, 0) for name, rows in built.rows.items() if found.get(name) != rows}
-    yield _result(ROWS_MATCH, passed=not wrong, evidence={
-        "verdict": "failed" if wrong else "passed" if built.rows else "not_applicable",
-        "rows_examined": sum(found.values()), "tables": len(found), "wrong": dg.MetadataValue.json(wrong)})
+    yield _result(
+        ROWS_MATCH,
+        passed=not wrong,
+        evidence={
+            "verdict": "failed" if wrong else "passed" if built.rows else "not_applicable",
+            "rows_examined": sum(found.values()),
+            "tables": len(found),
+            "wrong": dg.MetadataValue.json(wrong),
+        },
+    )
     if store is not None:
         yield _uploaded(context, store, built.file.stat().st_size)
     if wrong:
-        raise dg.Failure(f"the warehouse file does not hold what was published: {wrong}; delete it and build it again",
-                         allow_retries=False)
-    yield dg.MaterializeResult(asset_key=WAREHOUSE_KEY, metadata={
-        "size_bytes": built.file.stat().st_size, "rebuilt": built.rebuilt,
-        "versions": dg.MetadataValue.json(dict(built.versions)), "rows": dg.MetadataValue.json(dict(built.rows))})
+        raise dg.Failure(
+            f"the warehouse file does not hold what was published: {wrong}; delete it and build it again",
+            allow_retries=False,
+        )
+    yield dg.MaterializeResult(
+        asset_key=WAREHOUSE_KEY,
+        metadata={
+            "size_bytes": built.file.stat().st_size,
+            "rebuilt": built.rebuilt,
+            "versions": dg.MetadataValue.json(dict(built.versions)),
+            "rows": dg.MetadataValue.json(dict(built.rows)),
+        },
+    )
 
 
 def _counted(context: dg.AssetExecutionContext, served: tuple[Dataset, ...]) -> dict[str, int]:
@@ -85,10 +106,18 @@ def _uploaded(context: dg.AssetExecutionContext, store: str, size_bytes: int) ->
     bucket, _, prefix = store.removeprefix("s3://").partition("/")
     key = f"{prefix}/{STORE_OBJECT}" if prefix else STORE_OBJECT
     stored = context.resources.s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
-    return _result(UPLOADED, passed=stored == size_bytes, evidence={
-        "verdict": "passed" if stored == size_bytes else "failed", "size_bytes": size_bytes, "stored_bytes": stored})
+    return _result(
+        UPLOADED,
+        passed=stored == size_bytes,
+        evidence={
+            "verdict": "passed" if stored == size_bytes else "failed",
+            "size_bytes": size_bytes,
+            "stored_bytes": stored,
+        },
+    )
 
 
 def _result(name: str, *, passed: bool, evidence: dict[str, Any]) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(asset_key=WAREHOUSE_KEY, check_name=name, passed=passed, metadata=evidence,
-                               severity=dg.AssetCheckSeverity.ERROR)
+    return dg.AssetCheckResult(
+        asset_key=WAREHOUSE_KEY, check_name=name, passed=passed, metadata=evidence, severity=dg.AssetCheckSeverity.ERROR
+    )

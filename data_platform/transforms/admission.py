@@ -47,14 +47,10 @@ def assign_fates(con: DuckDBPyConnection, admission: Admission) -> None:
     judged_view(con, admission)
     con.execute(f"CREATE OR REPLACE TEMP TABLE held AS {_HELD_BY_RULE}")
     contract = admission.contract
+    con.execute(f"CREATE OR REPLACE TEMP TABLE contested AS {_NOTHING_CONTESTED}")
     key = [quote_identifier(name) for name in contract.dedupe_key]
     if key:
         _contest(con, admission, key)
-    else:
-        con.execute(
-            "CREATE OR REPLACE TEMP TABLE contested AS SELECT NULL::VARCHAR AS _batch_id, "
-            "NULL::BIGINT AS _record_no, NULL::DATE AS _event_date, NULL::VARCHAR AS fate WHERE false"
-        )
     con.execute(
         "INSERT INTO held SELECT _batch_id, _record_no, _event_date, 'quarantined', ['conflicting_key'] "
         "FROM contested WHERE fate = 'conflicting'"
@@ -103,6 +99,10 @@ def held_select(admission: Admission, reasons: str) -> str:
         LEFT JOIN {reasons} AS reasons ON reasons.rule = held.failures[1]"""
 
 
+_NOTHING_CONTESTED = (
+    "SELECT NULL::VARCHAR AS _batch_id, NULL::BIGINT AS _record_no, NULL::DATE AS _event_date, NULL::VARCHAR AS fate "
+    "WHERE false"
+)
 _HELD_BY_RULE = """
     SELECT _batch_id, _record_no, _event_date,
            CASE WHEN _is_late THEN 'late' ELSE 'quarantined' END AS fate,
@@ -136,9 +136,12 @@ def _contest(con: DuckDBPyConnection, admission: Admission, key: list[str]) -> N
     keys = ", ".join(scope)
     of_contender = ", ".join(f"contender.{name}" for name in scope)
     # Grouping every key is the dear part, so it carries nothing but the key; ranking touches only repeated keys.
+    standing = _standing(con)
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE repeated_keys AS
-        SELECT {keys} FROM judged ANTI JOIN held USING (_batch_id, _record_no) GROUP BY {keys} HAVING count(*) > 1""")
+        SELECT {keys} FROM {standing} GROUP BY {keys} HAVING count(*) > 1""")
+    if not con.execute("SELECT count(*) FROM repeated_keys").fetchall()[0][0]:
+        return
     sequence = [quote_identifier(name) for name in contract.sequence] or ["_event_time"]
     newest = ", ".join(f"{name} DESC NULLS LAST" for name in sequence)
     digest = digest_of(contract, "contender", [column.name for column in contract.columns])
@@ -146,7 +149,7 @@ def _contest(con: DuckDBPyConnection, admission: Admission, key: list[str]) -> N
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE contested AS
         WITH contender AS (
-            SELECT judged.* FROM judged ANTI JOIN held USING (_batch_id, _record_no)
+            SELECT judged.* FROM {standing}
         ), ranked AS (
             SELECT contender._batch_id, contender._record_no, contender._event_date, contender._is_released,
                    {", ".join("contender." + name for name in key)}, {digest} AS digest,
@@ -164,6 +167,12 @@ def _contest(con: DuckDBPyConnection, admission: Admission, key: list[str]) -> N
                CASE WHEN newest_contents > 1 AND released_rows = 0 THEN 'conflicting'
                     WHEN place = 1 THEN 'winner' ELSE 'duplicate' END AS fate
         FROM judged_keys""")
+
+
+def _standing(con: DuckDBPyConnection) -> str:
+    """FROM clause of the rows that no rule holds back."""
+    is_any_held = con.execute("SELECT count(*) FROM held").fetchall()[0][0]
+    return "judged ANTI JOIN held USING (_batch_id, _record_no)" if is_any_held else "judged"
 
 
 def digest_of(contract: Contract, alias: str, columns: Iterable[str]) -> str:

@@ -86,7 +86,8 @@ def admit(con: DuckDBPyConnection, plan: AdmitPlan) -> tuple[Change, Change, Out
     for where in _passes(con, plan):
         admission = plan.admission(where)
         assign_fates(con, admission)
-        outcome.curated += stage_rows(con, admitted_select(con, plan.target.contract), plan.target)
+        admitted = admitted_select(con, plan.target.contract)
+        outcome.curated += stage_rows(con, admitted, plan.target, is_one_month=True)
         outcome.held += stage_held(con, admission, plan.held)
         count_fates(con, outcome, admission)
     return (*_changes(con, plan, outcome), outcome)

@@ -29,6 +29,8 @@ def fingerprint(project: Project, dataset: Dataset, *, inputs: Sequence[DatasetN
     """Digest of everything that decides a dataset's rows apart from data: its contract, its SQL, its raw contract.
 
     Args:
+        project: for the contract of a raw input.
+        dataset: whose recipe.
         inputs: the datasets that the query reads, where the caller knows them; else the query is parsed.
     """
     parts = [dataset.contract.sha256, dataset.sql_text or ""]

@@ -121,7 +121,9 @@ def test_a_deleted_metastore_is_derived_again(typed: Type, shop: Path) -> None:
         file.unlink()
     code, out, _ = typed("doctor", "--json")
     assert code == 1
-    assert {f["next"] for f in json.loads(out)["findings"] if f["state"] == "wrong"} == {"data-platform doctor --repair"}
+    assert {f["next"] for f in json.loads(out)["findings"] if f["state"] == "wrong"} == {
+        "data-platform doctor --repair"
+    }
     assert typed("doctor", "--repair")[0] == 0
     assert typed("doctor")[0] == 0
     assert _json(typed, "ingest", "run", "orders") == []

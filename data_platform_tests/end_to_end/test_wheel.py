@@ -41,7 +41,9 @@ def test_an_initialized_project_runs_against_the_installed_wheel(installed: Path
     assert str(installed.parent) in where
     _run([program, "contracts", "lint"], project)
     _run([program, "run"], project)
-    rows = _run([program, "query", "SELECT sum(orders_count) AS orders FROM served.shop.daily_sales", "--json"], project)
+    rows = _run(
+        [program, "query", "SELECT sum(orders_count) AS orders FROM served.shop.daily_sales", "--json"], project
+    )
     assert "orders" in rows
     validated = _run([str(installed / "python"), "-m", "dagster", "definitions", "validate"], project)
     assert "error" not in validated.lower()

@@ -95,7 +95,9 @@ def hash_of(platform: Platform, ref: TableRef, *, without: tuple[str, ...] = ())
 def hash_at(platform: Platform, snapshot: Snapshot, *, without: tuple[str, ...] = ()) -> str:
     """The content hash of one version. The record of a held row is compared without the time of its receipt."""
     columns = [name for name in snapshot.schema.names if not name.startswith("_") and name not in without]
-    relation = f"SELECT * REPLACE ({RECORD} AS record) FROM ({snapshot.scan()})" if "record" in columns else snapshot.scan()
+    relation = (
+        f"SELECT * REPLACE ({RECORD} AS record) FROM ({snapshot.scan()})" if "record" in columns else snapshot.scan()
+    )
     with platform.engine.session() as con:
         return str(content_hash(con, relation, columns))
 

@@ -1,6 +1,8 @@
 """A process that dies, without any clean-up, right after one step of an ingest and a materialization.
 
-    python -m data_platform_tests.integration.core.crashing FOLDER STEP
+    python -m data_platform_tests.integration.core.crashing FOLDER STEP...
+
+Each step dies in a child of its own, over the project in FOLDER/STEP.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import data_platform.lineage.events  # noqa: F401 - loaded once, before the children part
+import data_platform.publication.audit  # noqa: F401
 from data_platform.lakehouse.landing import LandingLog
 from data_platform.lakehouse.tables import Table
 from data_platform_tests.kit import Kit
@@ -30,8 +34,8 @@ def die_after(owner: type, method: str, is_step: Any) -> None:
     setattr(owner, method, dying)
 
 
-if __name__ == "__main__":
-    folder, step = Path(sys.argv[1]), sys.argv[2]
+def live(folder: Path, step: str) -> None:
+    """Ingests and materializes until the step has been taken."""
     if step == "manifest":
         die_after(LandingLog, "append", lambda _: True)
     else:
@@ -39,3 +43,14 @@ if __name__ == "__main__":
     kit = Kit(folder)
     kit.ingest("orders")
     kit.materialize("curated.orders")
+
+
+if __name__ == "__main__":
+    for step in sys.argv[2:]:
+        child = os.fork()
+        if child == 0:
+            live(Path(sys.argv[1]) / step, step)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if os.waitstatus_to_exitcode(status) != EXIT:
+            sys.exit(f"{step}: the process did not die at its step")
