@@ -65,7 +65,9 @@ class FileDrop:
     def peek(self, is_known: IsKnown) -> tuple[str, ...]:
         """A mark of each file that looks new, by name; a stat for each file, and nothing is read."""
         try:
-            facts = [(_text(path.relative_to(self._folder).as_posix()), path, path.stat()) for path in sorted(self._files())]
+            facts = [
+                (_text(path.relative_to(self._folder).as_posix()), path, path.stat()) for path in sorted(self._files())
+            ]
         except OSError as error:
             raise SourceUnavailable(f"{self._folder}: {error.strerror}; look again later") from error
         digests = [(name, self._digests.known(path, stat), stat) for name, path, stat in facts]
@@ -75,7 +77,7 @@ class FileDrop:
             if digest is None or not is_known(name, digest)
         )
 
-    def acknowledge(self, position: Mapping[str, Json]) -> None:  # noqa: ARG002 - a folder needs no acknowledgement
+    def acknowledge(self, position: Mapping[str, Json]) -> None:
         """Nothing: the files stay where they are."""
 
     def _fresh(self, is_known: IsKnown) -> list[Delivery]:
@@ -145,7 +147,7 @@ def _identity(facts: os.stat_result) -> str:
 
 
 def _text(name: str) -> str:
-    """The name as text that can be stored: bytes that are not UTF-8 are written as `\\xff`."""
+    """The name as text that can be stored: bytes that are not UTF-8 are written as hexadecimal escapes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 

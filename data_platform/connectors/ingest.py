@@ -70,7 +70,7 @@ class Ingester:
                     connector.acknowledge(manifest.position_to)
 
     def peek(self, entry: ConnectorEntry) -> tuple[str, ...]:
-        """A mark of each delivery that looks new, and of a batch that a crash left uncommitted; none: nothing to ingest."""
+        """A mark of each delivery that looks new, and of a batch that a crash left uncommitted; none: nothing new."""
         landed = self._landing(entry.dataset).last_number(entry.name)
         recorded = self.metastore.batches.last_number(str(entry.dataset), source=entry.name) or 0
         unfinished = (f"batch/{landed}",) if landed > recorded else ()

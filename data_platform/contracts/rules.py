@@ -182,7 +182,11 @@ def _unique_rules(contract: Contract) -> Iterator[Rule]:
         key = (*key, "valid_from")  # a history holds each key once for each moment at which it changed
     if key:
         yield _unique("primary_key_unique", key)
-    if contract.materialization is Materialization.ADMIT and contract.dedupe_key and set(contract.dedupe_key) != set(key):
+    if (
+        contract.materialization is Materialization.ADMIT
+        and contract.dedupe_key
+        and set(contract.dedupe_key) != set(key)
+    ):
         yield _unique("dedupe_key_unique", contract.dedupe_key)  # also across days, which are admitted one by one
     for column in contract.columns:
         if column.unique and (column.name,) != key:

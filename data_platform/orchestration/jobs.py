@@ -20,7 +20,7 @@ def asset_jobs(location: Location) -> list[dg.UnresolvedAssetJobDefinition]:
     raw = [asset_key(dataset.name) for dataset in location.of_layer(Layer.RAW)]
     jobs = [_job(INGEST, raw, "Polls every source and appends what is new to raw.")] if raw else []
     every = [asset_key(name) for name in location.order]
-    about = "Ingests everything and makes every dataset; without a partition, all of its partitions."
+    about = "Ingests everything, then makes every dataset: one day, or a range of days."
     jobs.append(_job(EVERYTHING, [*every, WAREHOUSE_KEY], about))
     for domain in location.project.domains:
         made = location.of_layer(Layer.CURATED, Layer.SERVED, domain=domain.name)

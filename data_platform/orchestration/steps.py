@@ -96,7 +96,7 @@ def ingest_step(
 def materialize_step(
     context: dg.AssetExecutionContext, dataset: Dataset, declared: Sequence[DeclaredCheck]
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]:
-    """Computes, audits and publishes the run's range; a run without one publishes every partition."""
+    """Computes, audits and publishes the run's range of a dataset that is made by day; of any other, the whole."""
     step = _Step(context, dataset, declared)
     with _Reported(step) as reported:
         try:
@@ -151,10 +151,10 @@ def _days(step: _Step) -> DayRange | None:
     asked = days_of_run(step.context)
     if asked is not None:
         return asked
-    known = step.platform.staleness.days(step.dataset.name)
-    if not known:
-        raise ConfigurationError(f"{step.dataset.name}: its inputs hold no day yet; ingest and materialize them first")
-    return DayRange(known[0].start, known[-1].end)
+    raise ConfigurationError(
+        f"{step.dataset.name} is made by day: name a partition or a range, "
+        "for example `dagster asset materialize --partition-range 2026-03-01...2026-03-07`"
+    )
 
 
 def _failed(step: _Step, error: Exception, findings: dict[str, Finding]) -> Iterator[dg.AssetCheckResult]:
@@ -196,10 +196,6 @@ def _materialized(step: _Step, published: Published) -> dg.MaterializeResult[Any
     if not is_by_day(step.dataset):
         return dg.MaterializeResult(asset_key=key, metadata={**metadata, **once})
     counts = {count.partition: count for count in published.partitions}
-    if days_of_run(context) is None:
-        for partition, count in counts.items():
-            context.log_event(dg.AssetMaterialization(key, partition=partition, metadata=partition_metadata(count)))
-        return dg.MaterializeResult(asset_key=key, metadata={**metadata, **once})
     keys = context.partition_keys
     for partition in keys:
         told = partition_metadata(counts.get(partition, PartitionCount(partition=partition, source=0, fates={})))

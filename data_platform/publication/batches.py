@@ -166,7 +166,7 @@ class BatchCommitter:
         unread = sum(file.rows for file in staging.rejected_files)
         if written != batch.raw_rows or unread != batch.rejected_rows or batch.source_rows != written + unread:
             raise ConservationBroken(
-                f"{contract.name}: batch {manifest.batch_id} holds {batch.source_rows} source records, but {written} raw "
+                f"{contract.name}: batch {manifest.batch_id} holds {batch.source_rows} records, but {written} raw "
                 f"and {unread} rejected rows were written; nothing was committed: please report this with the file"
             )
         return batch

@@ -180,7 +180,9 @@ def _changes(con: DuckDBPyConnection, plan: AdmitPlan, outcome: Outcome) -> tupl
     removes, kept = target.overlapping(plan.days)
     kept_files = stage_rows(con, kept, target) if removes else []
     held_removes = held.base.overlapping("event_date", plan.days.start, plan.days.last)
-    held_kept = f"SELECT * FROM ({held.base.scan_files(held_removes)}) WHERE {within('event_date', plan.days)} IS NOT TRUE"
+    held_kept = (
+        f"SELECT * FROM ({held.base.scan_files(held_removes)}) WHERE {within('event_date', plan.days)} IS NOT TRUE"
+    )
     held_files = (
         stage(con, held_kept, table=held.table, schema=held.base.schema, name=new_file_name, month="event_date")
         if held_removes

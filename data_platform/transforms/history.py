@@ -3,8 +3,8 @@
 merge: of each key the newest valid sequence is *applied*, older ones are *superseded*, an equal repeat is *unchanged*.
 scd2: each change is *applied* and opens an interval, an equal successor is *unchanged*; a delete closes the interval,
 and under `delivery: snapshot` so does absence from a later complete snapshot, at that delivery's date. A key that comes
-back after an absence begins anew, at its change or, if that is older, at the delivery that has it again. Of changes that
-fall on one moment the last is applied and the others are *superseded*, so that intervals never overlap.
+back after an absence begins anew, at its change or, if that is older, at the delivery that has it again. Of changes on
+one moment the last is applied and the others are *superseded*, so that intervals never overlap.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def assign_history(con: DuckDBPyConnection, history: History) -> None:
     con.execute(f"CREATE OR REPLACE TEMP TABLE candidates AS {_candidates(history)}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE absences AS {_absences(con, history)}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE versions AS {_versions(history)}")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE events AS {_intervals(history) if history.is_scd2 else _newest(history)}")
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE events AS {_intervals(history) if history.is_scd2 else _newest(history)}"
+    )
     con.execute(f"CREATE OR REPLACE TEMP TABLE placed AS {_PLACED}")
     con.execute("""
         CREATE OR REPLACE TEMP TABLE held AS
@@ -158,8 +160,9 @@ def _newest(history: History) -> str:
     """What happens to each key of a merge: its newest row is applied; grain: one speaking row."""
     newest = ", ".join(f"{name} DESC" for name in _sequence(history))
     return f"""
-        SELECT _batch_id, _record_no, is_delete, CASE row_number() OVER (
-            PARTITION BY {", ".join(_key(history))} ORDER BY {newest}) WHEN 1 THEN 'applied' ELSE 'superseded' END AS fate
+        SELECT _batch_id, _record_no, is_delete,
+               CASE row_number() OVER (PARTITION BY {", ".join(_key(history))} ORDER BY {newest})
+                   WHEN 1 THEN 'applied' ELSE 'superseded' END AS fate
         FROM versions WHERE outcome IS NULL"""
 
 

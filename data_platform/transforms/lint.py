@@ -1,7 +1,6 @@
 """What a dataset's query must not do, checked before anything runs: every fault is named with file, line and fix.
 
-The determinism lint is what lets a rebuild reach the same content hash; a declared exception in the contract
-(`platform.nondeterminism`) is listed by `contracts show` instead of refused.
+What would give another result at another run is found in `determinism`.
 """
 
 from __future__ import annotations
@@ -11,39 +10,18 @@ from collections.abc import Iterable, Iterator
 
 import duckdb
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
-from sqlglot.optimizer.annotate_types import annotate_types
-from sqlglot.optimizer.qualify import qualify
-from sqlglot.schema import MappingSchema
 
 from data_platform.contracts.domains import Dataset, Project
 from data_platform.contracts.model import DatasetName, Layer, Materialization
 from data_platform.contracts.types import quote_identifier
 from data_platform.errors import Fault
-from data_platform.transforms.projection import GENERATED
-from data_platform.transforms.query import PARTITION_PARAMETERS, Query, UnreadableQuery, read_query
-from data_platform.transforms.relations import duckdb_columns
+from data_platform.transforms.determinism import float_faults, function_faults, order_faults
+from data_platform.transforms.projection import GENERATED, borrowed_columns
+from data_platform.transforms.query import PARTITION_PARAMETERS, Query, UnreadableQuery, line_of, read_query
+from data_platform.transforms.relations import duckdb_columns, qualified
 
 ONE_TO_ONE = frozenset({Materialization.ADMIT, Materialization.MERGE, Materialization.SCD2})
 READABLE = {Layer.CURATED: {Layer.RAW, Layer.CURATED}, Layer.SERVED: {Layer.CURATED, Layer.SERVED}}
-
-_UNORDERED = (exp.First, exp.AnyValue, exp.ArrayAgg, exp.GroupConcat, exp.ArgMax, exp.ArgMin, exp.Last, exp.List)
-_VOLATILE = (exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime, exp.Rand, exp.Randn, exp.Uuid)
-_VOLATILE_NAMES = frozenset(
-    """
-    now today random setseed nextval uuid uuidv4 uuidv7 gen_random_uuid current_localtime current_localtimestamp
-    get_current_timestamp get_current_time transaction_timestamp txid_current
-    """.split()  # noqa: SIM905 - one word after another reads better than quotes
-)
-_UNORDERED_NAMES = frozenset(
-    ("list", "array_agg", "string_agg", "listagg", "first", "last", "any_value", "arbitrary", "mode")
-)
-_REACHING_OUT = frozenset(
-    """
-    getenv getvariable query query_table current_setting duckdb_secrets which_secret read_text read_blob glob
-    """.split()  # noqa: SIM905
-)
-_TABLE_FUNCTIONS = frozenset({"unnest", "generate_series", "range"})
 
 
 def lint_dataset(project: Project, dataset: Dataset) -> list[Fault]:
@@ -56,10 +34,11 @@ def lint_dataset(project: Project, dataset: Dataset) -> list[Fault]:
     except UnreadableQuery as error:
         return [Fault(path, 1, f"{dataset.name}: {error}", "write one SELECT in DuckDB's SQL")]
     faults = [*_input_faults(project, dataset, query, path), *_shape_faults(dataset, query, path)]
-    faults += _function_faults(dataset, query, path)
+    faults += [*function_faults(dataset, query, path), *_borrowed_faults(project, dataset, query, path)]
     if faults:
         return faults
-    return [*_column_faults(project, dataset, query, path), *_float_faults(project, dataset, query, path)]
+    faults = [*_column_faults(project, dataset, query, path), *float_faults(project, dataset, query, path)]
+    return [*faults, *order_faults(project, dataset, query, path)]
 
 
 def _input_faults(project: Project, dataset: Dataset, query: Query, path: str) -> Iterator[Fault]:
@@ -115,10 +94,25 @@ def _shape_faults(dataset: Dataset, query: Query, path: str) -> Iterator[Fault]:
     for node, what in _not_one_to_one(query.tree):
         yield Fault(
             path,
-            _line(node),
+            line_of(node),
             f"{dataset.name} ({kind}) uses {what}: one row must stay one row",
             "dropping rows is a rule in the contract; joining or grouping is another dataset",
         )
+
+
+def _borrowed_faults(project: Project, dataset: Dataset, query: Query, path: str) -> Iterator[Fault]:
+    """A history may be ordered by columns of raw that it does not show; they have to be there and have values."""
+    raw = project.datasets.get(query.inputs[0]) if query.inputs else None
+    if raw is None or dataset.contract.materialization not in (Materialization.MERGE, Materialization.SCD2):
+        return
+    present = {column.name: column for column in raw.contract.columns}
+    for name in borrowed_columns(dataset.contract):
+        if name not in present:
+            message = f"neither it nor {raw.name} has column {name!r}, which orders or deletes its rows"
+            yield Fault(path, 1, f"{dataset.name}: {message}", "name a column of one of them")
+        elif name in dataset.contract.sequence and not present[name].required:
+            message = f"its rows are ordered by {name!r} of {raw.name}, which may be NULL"
+            yield Fault(path, 1, f"{dataset.name}: {message}", "require it in the raw contract, or select it here")
 
 
 def _not_one_to_one(tree: exp.Query) -> Iterator[tuple[exp.Expr, str]]:
@@ -146,57 +140,6 @@ def _not_one_to_one(tree: exp.Query) -> Iterator[tuple[exp.Expr, str]]:
         node = tree.find(kind)
         if node is not None:
             yield node, what
-
-
-def _function_faults(dataset: Dataset, query: Query, path: str) -> Iterator[Fault]:
-    excused = {name.lower() for name in dataset.contract.nondeterminism}
-    for node in query.tree.walk():
-        name = _function_name(node)
-        if name in _REACHING_OUT or (
-            isinstance(node, exp.Table) and isinstance(node.this, exp.Func) and name not in _TABLE_FUNCTIONS
-        ):
-            yield Fault(
-                path,
-                _line(node),
-                f"{dataset.name} calls {name or node.sql(dialect='duckdb')}",
-                "a query reads only datasets; bring outside data in through a connector",
-            )
-        elif name not in excused and (reason := _nondeterminism(node, name)):
-            yield Fault(
-                path,
-                _line(node),
-                f"{dataset.name}: {reason}",
-                "make it deterministic, or declare it under platform.nondeterminism",
-            )
-
-
-def _nondeterminism(node: exp.Expr, name: str) -> str | None:
-    if isinstance(node, _VOLATILE) or name in _VOLATILE_NAMES:
-        return f"{name or node.key} gives another value at every run"
-    if (isinstance(node, _UNORDERED) or name in _UNORDERED_NAMES) and not _is_ordered(node):
-        return f"{name or node.key} without ORDER BY depends on the order of files"
-    if isinstance(node, exp.Window) and not node.args.get("order") and not _is_plain_aggregate(node.this):
-        return "a window without ORDER BY depends on the order of files"
-    if isinstance(node, exp.Limit) and not (node.parent and node.parent.args.get("order")):
-        return "LIMIT without ORDER BY picks arbitrary rows"
-    if isinstance(node, exp.Distinct) and node.args.get("on") and not (node.parent and node.parent.args.get("order")):
-        return "DISTINCT ON without ORDER BY picks arbitrary rows"
-    if isinstance(node, exp.TableSample):
-        return "a sample picks arbitrary rows"
-    return None
-
-
-def _is_plain_aggregate(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Sum | exp.Count | exp.Min | exp.Max | exp.CountIf)
-
-
-def _is_ordered(node: exp.Expr) -> bool:
-    if isinstance(node.parent, exp.WithinGroup | exp.Order):
-        return True
-    window = node.find_ancestor(exp.Window)
-    if window is not None and window.this is node and window.args.get("order"):
-        return True
-    return node.find(exp.Order) is not None
 
 
 def _column_faults(project: Project, dataset: Dataset, query: Query, path: str) -> Iterator[Fault]:
@@ -252,61 +195,15 @@ def describe(project: Project, query: Query) -> dict[str, str]:
         con.close()
 
 
-def qualified(name: DatasetName) -> str:
-    """The dataset's name as quoted SQL."""
-    return f"{name.layer}.{quote_identifier(name.domain)}.{quote_identifier(name.name)}"
-
-
 def normal_type(text: str) -> str:
     """One spelling for each DuckDB type."""
     return text.upper().replace(" ", "").replace("TIMESTAMPTZ", "TIMESTAMPWITHTIMEZONE")
 
 
-def _float_faults(project: Project, dataset: Dataset, query: Query, path: str) -> Iterator[Fault]:
-    schema = MappingSchema(dialect="duckdb")
-    for name in query.inputs:
-        table = exp.to_table(qualified(name), dialect="duckdb")
-        schema.add_table(table, duckdb_columns(project.datasets[name].contract), dialect="duckdb")
-    try:
-        tree = annotate_types(
-            qualify(query.tree.copy(), schema=schema, dialect="duckdb"), schema=schema, dialect="duckdb"
-        )
-    except SqlglotError as error:
-        yield Fault(path, 1, f"{dataset.name}: {str(error).splitlines()[0]}", "qualify the column with its table")
-        return
-    excused = {name.lower() for name in dataset.contract.nondeterminism}
-    for node in tree.find_all(exp.Sum, exp.Avg):
-        argument = node.this
-        if argument.type is not None and argument.type.is_type("double", "float") and node.key not in excused:
-            yield Fault(
-                path,
-                _line(node),
-                f"{dataset.name}: {node.key.upper()} over a float differs from run to run",
-                "use a decimal type, or declare it under platform.nondeterminism",
-            )
-
-
-def _function_name(node: exp.Expr) -> str:
-    if isinstance(node, exp.Anonymous):
-        return str(node.this).lower()
-    if isinstance(node, exp.Table) and isinstance(node.this, exp.Func):
-        return _function_name(node.this)
-    if isinstance(node, exp.Func):
-        return node.sql_name().lower() if hasattr(node, "sql_name") else node.key
-    return ""
-
-
-def _line(node: exp.Expr) -> int:
-    lines = [n.meta["line"] for n in node.walk() if "line" in n.meta]
-    if not lines and node.parent is not None:
-        return _line(node.parent)
-    return min(lines, default=1)
-
-
 def _line_of_table(query: Query, name: str) -> int:
     for table in query.tree.find_all(exp.Table):
         if ".".join(part.name for part in table.parts) == name:
-            return _line(table)
+            return line_of(table)
     return 1
 
 

@@ -35,10 +35,11 @@ from data_platform.quality.verdicts import Counts, Evidence, RuleResult, conclud
 from data_platform.transforms.admit import AdmitPlan, Held, Outcome, admit, ledger
 from data_platform.transforms.complete_days import complete_days
 from data_platform.transforms.keep_history import history_ledger, keep_history
-from data_platform.transforms.lint import ONE_TO_ONE, qualified
+from data_platform.transforms.lint import ONE_TO_ONE
 from data_platform.transforms.projection import raw_rules
 from data_platform.transforms.query import Query
 from data_platform.transforms.recipe import fingerprint, query_of
+from data_platform.transforms.relations import qualified
 from data_platform.transforms.replacement import Target, replace_partitions, replace_table
 
 _DECISIONS = "decided_rows"
@@ -181,7 +182,9 @@ class Materializer:
                 return _Computed(main, side, ledger(con, plan, outcome), outcome)
             case Materialization.MERGE | Materialization.SCD2:
                 plan = self._plan(con, query, target, pinned, None)
-                main, side, outcome = keep_history(con, plan, self._complete_days(plan.raw, pinned.snapshots[plan.raw.name]))
+                main, side, outcome = keep_history(
+                    con, plan, self._complete_days(plan.raw, pinned.snapshots[plan.raw.name])
+                )
                 return _Computed(main, side, history_ledger(outcome), outcome)
             case Materialization.PARTITION:
                 if days is None:

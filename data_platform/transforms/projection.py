@@ -43,7 +43,9 @@ def judged_select(query: Query, raw: Contract, contract: Contract, *, where: str
         outcome = f"CASE WHEN {is_placed} THEN {outcome} ELSE list_append({outcome}, {name}) END"
     borrowed = "".join(f", {quote_identifier(alias)}.{quote_identifier(name)}" for name in borrowed_columns(contract))
     table = source.sql(dialect="duckdb")
-    mapped = f"SELECT {given}{borrowed}, {origin}, {moment} AS _event_time, {outcome} AS {_RAW} FROM {table} WHERE {where}"
+    mapped = (
+        f"SELECT {given}{borrowed}, {origin}, {moment} AS _event_time, {outcome} AS {_RAW} FROM {table} WHERE {where}"
+    )
     own = _failures(row_rules(contract), "mapped")
     return f"SELECT mapped.* EXCLUDE ({_RAW}), mapped.{_RAW} || {own} AS _failures FROM ({mapped}) AS mapped"
 

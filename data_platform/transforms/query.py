@@ -71,6 +71,14 @@ def bind_range(start: date, end: date) -> Mapping[str, date]:
     return dict(zip(PARTITION_PARAMETERS, (start, end), strict=True))
 
 
+def line_of(node: exp.Expr) -> int:
+    """The line on which a part of a query stands; 1 where the parser did not keep it."""
+    lines = [n.meta["line"] for n in node.walk() if "line" in n.meta]
+    if not lines and node.parent is not None:
+        return line_of(node.parent)
+    return min(lines, default=1)
+
+
 def _bind_parameter(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Placeholder) and str(node.this) in PARTITION_PARAMETERS:
         variable = exp.func("getvariable", exp.Literal.string(str(node.this)))

@@ -1,8 +1,9 @@
-"""Which columns a dataset shows to queries: the contract's, and for raw datasets the platform's own."""
+"""How queries name a dataset, and which columns it shows: the contract's, and for raw datasets the platform's own."""
 
 from __future__ import annotations
 
-from data_platform.contracts.model import Contract, Layer
+from data_platform.contracts.model import Contract, DatasetName, Layer
+from data_platform.contracts.types import quote_identifier
 
 SYSTEM_COLUMNS = {
     "_batch_id": "VARCHAR",
@@ -19,3 +20,8 @@ def duckdb_columns(contract: Contract) -> dict[str, str]:
     if contract.name.layer is Layer.RAW:
         columns |= SYSTEM_COLUMNS
     return columns
+
+
+def qualified(name: DatasetName) -> str:
+    """The dataset's name as quoted SQL."""
+    return f"{name.layer}.{quote_identifier(name.domain)}.{quote_identifier(name.name)}"

@@ -85,9 +85,7 @@ def replace_partitions(
     return change, tuple(published_rows(day.isoformat(), found.get(day, 0)) for day in days)
 
 
-def stage_rows(
-    con: DuckDBPyConnection, select: str, target: Target, *, is_one_month: bool = False
-) -> list[StagedFile]:
+def stage_rows(con: DuckDBPyConnection, select: str, target: Target, *, is_one_month: bool = False) -> list[StagedFile]:
     """Stages rows for the target, one event month a file; `select` runs only once where its rows are of one month."""
     month = None if is_one_month else target.day
     return stage(con, select, table=target.table, schema=target.base.schema, name=new_file_name, month=month)

@@ -1,7 +1,8 @@
 """Where a run can be killed: every call that makes something durable or visible, as strace saw one clean run make it.
 
 strace counts calls thread by thread, so a point is a call on a path that every run uses alike, and the number of that
-call among those of its thread on that path.
+call among those of its thread on that path. It does not see the new name of a rename as a path; renames are counted
+without one.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _STAGES = (
 
 @dataclass(frozen=True, order=True)
 class KillPoint:
-    """The `number`-th `call` of its thread on `path`, which is relative to the home."""
+    """The `number`-th `call` of its thread on `path`, which is relative to the home; of renames, on any path."""
 
     stage: str
     call: str
@@ -42,8 +43,8 @@ class KillPoint:
     def tracer(self, home: Path, log: Path) -> tuple[str, ...]:
         """The strace command that kills the process on entry to this call, before it does anything."""
         inject = f"inject={self.call}:signal=SIGKILL:when={self.number}"
-        words = ("strace", "-f", "-qq", "-o", str(log), "-P", str(home / self.path), "-e", f"trace={self.call}")
-        return (*words, "-e", inject)
+        on_path = () if _is_rename(self.call) else ("-P", str(home / self.path))
+        return ("strace", "-f", "-qq", "-o", str(log), *on_path, "-e", f"trace={self.call}", "-e", inject)
 
     def __str__(self) -> str:
         return f"{self.stage}: {self.call} {self.number} on {self.path}"
@@ -58,11 +59,11 @@ def points(trace: Iterable[str], home: Path) -> list[KillPoint]:
         if match is None:
             continue
         path = _path(match["arguments"], home)
+        key = (match["thread"], match["call"], "" if _is_rename(match["call"]) else str(path))
+        seen[key] += 1
         stage = next((stage for stage, pattern in _STAGES if path and re.match(pattern, path)), None)
         if path is None or stage is None:
             continue
-        key = (match["thread"], match["call"], path)
-        seen[key] += 1
         found.add(KillPoint(stage, match["call"], path, seen[key]))
     return sorted(found)
 
@@ -83,6 +84,10 @@ def draw(candidates: Sequence[KillPoint], count: int, rng: random.Random) -> lis
         kind = rng.choice([kind for kind, left in sorted(by_kind.items()) if left])
         chosen.append(by_kind[kind].pop(rng.randrange(len(by_kind[kind]))))
     return chosen
+
+
+def _is_rename(call: str) -> bool:
+    return call.startswith("rename")
 
 
 def _path(arguments: str, home: Path) -> str | None:

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import data_platform.lineage.events  # noqa: F401 - loaded once, before the children part
-import data_platform.publication.audit  # noqa: F401
+import data_platform.lineage.events
+import data_platform.publication.audit  # noqa: F401 - both are loaded once, before the children part
 from data_platform.lakehouse.landing import LandingLog
 from data_platform.lakehouse.tables import Table
 from data_platform_tests.kit import Kit

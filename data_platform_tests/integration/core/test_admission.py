@@ -23,18 +23,22 @@ def test_every_row_gets_one_fate_in_the_order_of_the_law(kit: Kit) -> None:
     deliver(kit, "a.csv", ("A1", at("2026-03-01"), "5.00", ""), ("B1", at("2026-03-03"), "7.00", ""))
     kit.materialize("curated.orders")
     deliver(
-        kit, "b.csv",
+        kit,
+        "b.csv",
         ("A2", at("2026-03-01"), "-1.00", ""),  # late and broken: late comes first
         ("C1", at("2026-03-03", "09:30:00"), "-1.00", ""),  # within the lateness, broken
         ("C1", at("2026-03-03", "09:30:00"), "3.00", ""),  # valid, and the only valid one of its key
-        ("D1", at("2026-03-03"), "4.00", ""), ("D1", at("2026-03-03"), "5.00", ""),  # conflict
+        ("D1", at("2026-03-03"), "4.00", ""),
+        ("D1", at("2026-03-03"), "5.00", ""),  # conflict
         ("B1", at("2026-03-03"), "7.00", ""),  # a repeat of the first file
     )
     kit.materialize("curated.orders")
     assert ids(kit) == ["A1", "B1", "C1"]
     assert fates(kit) == {
-        "orders/2:1": ("late", "LATE"), "orders/2:2": ("quarantined", "RANGE"),
-        "orders/2:4": ("quarantined", "CONFLICTING_KEY"), "orders/2:5": ("quarantined", "CONFLICTING_KEY"),
+        "orders/2:1": ("late", "LATE"),
+        "orders/2:2": ("quarantined", "RANGE"),
+        "orders/2:4": ("quarantined", "CONFLICTING_KEY"),
+        "orders/2:5": ("quarantined", "CONFLICTING_KEY"),
     }
     assert kit.ledger("curated.orders") == {
         "2026-03-01": {"raw": 2, "curated": 1, "late": 1},
@@ -76,14 +80,18 @@ def test_a_row_whose_event_time_cannot_be_is_held_under_the_receipt_date(kit: Ki
     deliver(kit, "a.csv", ("A1", moment, "1.00", ""), ("B1", at("2026-03-01"), "1.00", ""))
     kit.materialize("curated.orders")
     assert kit.ledger("curated.orders") == {
-        "2026-03-01": {"raw": 1, "curated": 1}, "2026-03-20": {"raw": 1, "quarantined": 1},
+        "2026-03-01": {"raw": 1, "curated": 1},
+        "2026-03-20": {"raw": 1, "quarantined": 1},
     }
     assert [row["reason"] for row in kit.held("curated.orders")] == ["EVENT_TIME_RANGE"]
 
 
 def test_a_missing_event_time_is_held_even_where_the_contract_does_not_require_it(kit: Kit) -> None:
-    orders(kit, raw=("order_id string required", "ordered_at timestamp", "amount decimal(12,2)", "note string"),
-           columns=[c.replace("timestamp required", "timestamp").replace("date required", "date") for c in CURATED])
+    orders(
+        kit,
+        raw=("order_id string required", "ordered_at timestamp", "amount decimal(12,2)", "note string"),
+        columns=[c.replace("timestamp required", "timestamp").replace("date required", "date") for c in CURATED],
+    )
     deliver(kit, "a.csv", ("A1", None, "1.00", ""))
     kit.materialize("curated.orders")
     assert kit.ledger("curated.orders") == {"2026-03-20": {"raw": 1, "quarantined": 1}}
@@ -173,8 +181,13 @@ def test_a_key_that_lives_on_two_days_is_refused_in_any_range(kit: Kit, declared
 def test_an_unpartitioned_dataset_is_admitted_whole_with_one_ledger_line(kit: Kit) -> None:
     columns = [c.replace(" partition", "") for c in CURATED]
     orders(kit, columns=columns)
-    deliver(kit, "a.csv", ("A1", at("2026-03-01"), "1.00", ""), ("A1", at("2026-02-02"), "1.00", ""),
-            ("B1", "1970-01-01T00:00:00Z", "1.00", ""))
+    deliver(
+        kit,
+        "a.csv",
+        ("A1", at("2026-03-01"), "1.00", ""),
+        ("A1", at("2026-02-02"), "1.00", ""),
+        ("B1", "1970-01-01T00:00:00Z", "1.00", ""),
+    )
     kit.materialize("curated.orders")
     deliver(kit, "b.csv", ("C1", at("2026-01-01"), "1.00", ""))
     kit.materialize("curated.orders")
@@ -184,32 +197,48 @@ def test_an_unpartitioned_dataset_is_admitted_whole_with_one_ledger_line(kit: Ki
 
 def test_a_date_can_be_the_event_time(kit: Kit) -> None:
     orders(
-        kit, raw=[c.replace("ordered_at timestamp", "ordered_at date") for c in RAW],
+        kit,
+        raw=[c.replace("ordered_at timestamp", "ordered_at date") for c in RAW],
         columns=[c.replace("ordered_at timestamp", "ordered_at date") for c in CURATED],
         sql=SQL.replace("CAST(ordered_at AT TIME ZONE 'UTC' AS DATE)", "ordered_at"),
         raw_custom={"allowed_lateness": "P1D"},
     )
-    deliver(kit, "a.csv", ("A1", "2026-03-01", "1.00", ""), ("B1", "2026-03-05", "1.00", ""),
-            ("C1", "1999-01-01", "1.00", ""), ("D1", "2026-03-04", "1.00", ""))
+    deliver(
+        kit,
+        "a.csv",
+        ("A1", "2026-03-01", "1.00", ""),
+        ("B1", "2026-03-05", "1.00", ""),
+        ("C1", "1999-01-01", "1.00", ""),
+        ("D1", "2026-03-04", "1.00", ""),
+    )
     kit.materialize("curated.orders")
     deliver(kit, "b.csv", ("A2", "2026-03-01", "1.00", ""), ("D2", "2026-03-04", "1.00", ""))
     kit.materialize("curated.orders")
     assert ids(kit) == ["A1", "B1", "D1", "D2"]  # the watermark is the 5th, less a day the 4th
     assert kit.ledger("curated.orders") == {
-        "2026-03-01": {"raw": 2, "curated": 1, "late": 1}, "2026-03-04": {"raw": 2, "curated": 2},
-        "2026-03-05": {"raw": 1, "curated": 1}, "2026-03-20": {"raw": 1, "quarantined": 1},
+        "2026-03-01": {"raw": 2, "curated": 1, "late": 1},
+        "2026-03-04": {"raw": 2, "curated": 2},
+        "2026-03-05": {"raw": 1, "curated": 1},
+        "2026-03-20": {"raw": 1, "quarantined": 1},
     }
 
 
 def test_without_an_event_time_a_row_belongs_to_its_delivery_date(kit: Kit) -> None:
     kit.raw("orders", RAW, delivery_date_pattern=r"o_(?P<date>\d{8})\.csv")
-    kit.curated("orders", [c.replace("ordered_at timestamp required", "ordered_at timestamp") for c in CURATED],
-                SQL.replace("CAST(ordered_at AT TIME ZONE 'UTC' AS DATE)", "_event_date"),
-                materialization="admit", dedupe_key=["order_id"])
+    kit.curated(
+        "orders",
+        [c.replace("ordered_at timestamp required", "ordered_at timestamp") for c in CURATED],
+        SQL.replace("CAST(ordered_at AT TIME ZONE 'UTC' AS DATE)", "_event_date"),
+        materialization="admit",
+        dedupe_key=["order_id"],
+    )
     deliver(kit, "o_20260301.csv", ("A1", at("2020-01-01"), "1.00", ""))
     deliver(kit, "other.csv", ("B1", at("2020-01-01"), "1.00", ""))
     kit.materialize("curated.orders")
-    assert kit.ledger("curated.orders") == {"2026-03-01": {"raw": 1, "curated": 1}, "2026-03-20": {"raw": 1, "curated": 1}}
+    assert kit.ledger("curated.orders") == {
+        "2026-03-01": {"raw": 1, "curated": 1},
+        "2026-03-20": {"raw": 1, "curated": 1},
+    }
 
 
 def test_a_delivery_without_rows_publishes_without_claiming_a_rule_passed(kit: Kit) -> None:
@@ -222,8 +251,13 @@ def test_a_delivery_without_rows_publishes_without_claiming_a_rule_passed(kit: K
 
 def test_the_same_run_again_gives_the_same_content(kit: Kit) -> None:
     orders(kit)
-    deliver(kit, "a.csv", ("A1", at("2026-03-01"), "1.00", ""), ("A1", at("2026-03-01"), "2.00", ""),
-            ("B1", at("2026-02-01"), "1.00", ""))
+    deliver(
+        kit,
+        "a.csv",
+        ("A1", at("2026-03-01"), "1.00", ""),
+        ("A1", at("2026-03-01"), "2.00", ""),
+        ("B1", at("2026-02-01"), "1.00", ""),
+    )
     kit.materialize("curated.orders")
     before, held = kit.hash("curated.orders"), kit.held("curated.orders")
     later(kit, hours=1)

@@ -43,7 +43,9 @@ rows_of = st.lists(st.builds(Row, st.integers(0, 6), st.integers(0, 1), st.integ
 
 
 def text(rows: list[Row]) -> str:
-    return csv_text(FIELDS, [(f"K{r.key}", r.moment.isoformat().replace("+00:00", "Z"), f"{r.amount}.00", "") for r in rows])
+    return csv_text(
+        FIELDS, [(f"K{r.key}", r.moment.isoformat().replace("+00:00", "Z"), f"{r.amount}.00", "") for r in rows]
+    )
 
 
 def judge(rows: list[tuple[Row, bool]]) -> tuple[Counter[tuple[str, str, int]], dict[str, Counter[str]]]:
@@ -72,7 +74,9 @@ def judge(rows: list[tuple[Row, bool]]) -> tuple[Counter[tuple[str, str, int]], 
 
 
 def found(kit: Kit) -> tuple[Counter[tuple[str, str, int]], dict[str, Counter[str]]]:
-    published = Counter((r["order_id"], str(r["ordered_at"].astimezone(UTC)), int(r["amount"])) for r in kit.rows("curated.orders"))
+    published = Counter(
+        (r["order_id"], str(r["ordered_at"].astimezone(UTC)), int(r["amount"])) for r in kit.rows("curated.orders")
+    )
     return published, {day: Counter(line) for day, line in kit.ledger("curated.orders").items()}
 
 
@@ -116,5 +120,7 @@ def test_fates_equal_brute_force_whatever_the_deliveries(
 @pytest.mark.campaign
 @settings(EXAMPLES, max_examples=150)
 @given(rows=rows_of, seed=st.integers(0, 999))
-def test_fates_equal_brute_force_many_times(tmp_path_factory: pytest.TempPathFactory, rows: list[Row], seed: int) -> None:
+def test_fates_equal_brute_force_many_times(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Row], seed: int
+) -> None:
     check(tmp_path_factory, rows, seed)

@@ -20,7 +20,11 @@ from data_platform.publication.recording import Recorder
 from data_platform_tests.integration.core.orders import FIELDS, deliver, orders
 from data_platform_tests.kit import Kit, at, csv_text
 
-GOOD = [("A1", at("2026-03-01"), "1.00", ""), ("B1", at("2026-03-02"), "2.00", ""), ("C1", at("2026-03-02"), "-2.00", "")]
+GOOD = [
+    ("A1", at("2026-03-01"), "1.00", ""),
+    ("B1", at("2026-03-02"), "2.00", ""),
+    ("C1", at("2026-03-02"), "-2.00", ""),
+]
 BROKEN = ("D1", "yesterday", "1.00", "")
 
 
@@ -32,8 +36,11 @@ def delivered(kit: Kit) -> Kit:
 
 def state(kit: Kit) -> dict[str, Any]:
     return {
-        "raw": kit.hash("raw.orders"), "rejected": kit.rows("raw.orders", Zone.REJECTED),
-        "curated": kit.hash("curated.orders"), "held": kit.held("curated.orders"), "ledger": kit.ledger("curated.orders"),
+        "raw": kit.hash("raw.orders"),
+        "rejected": kit.rows("raw.orders", Zone.REJECTED),
+        "curated": kit.hash("curated.orders"),
+        "held": kit.held("curated.orders"),
+        "ledger": kit.ledger("curated.orders"),
     }
 
 
@@ -72,7 +79,8 @@ def test_a_process_that_dies_after_any_step_leaves_nothing_lost_and_nothing_doub
     assert state(kit) == clean
     batches = kit.platform.metastore.batches.of("raw.shop.orders")
     assert {b.batch_id: (b.source_rows, b.raw_rows, b.rejected_rows) for b in batches} == {
-        "orders/1": (4, 3, 1), "orders/2": (0, 0, 0),
+        "orders/1": (4, 3, 1),
+        "orders/2": (0, 0, 0),
     }
     assert not kit.stale_days("curated.orders")
     kit.close()
@@ -88,7 +96,8 @@ class Forgetful(Recorder):
 def forget(kit: Kit) -> None:
     platform = kit.platform
     platform.__dict__["recorder"] = Forgetful(
-        metastore=platform.metastore, clock=platform.clock, lineage=platform.lineage)
+        metastore=platform.metastore, clock=platform.clock, lineage=platform.lineage
+    )
 
 
 def test_a_commit_that_cannot_be_recorded_keeps_its_files(kit: Kit, clean: dict[str, Any]) -> None:
@@ -108,7 +117,9 @@ def test_a_commit_that_cannot_be_recorded_keeps_its_files(kit: Kit, clean: dict[
     assert state(kit) == clean
 
 
-def failing_commit(monkeypatch: pytest.MonkeyPatch, zone: Zone, errors: list[Exception], *, after: bool = False) -> None:
+def failing_commit(
+    monkeypatch: pytest.MonkeyPatch, zone: Zone, errors: list[Exception], *, after: bool = False
+) -> None:
     """The next commits to tables of a zone fail, before or after they took effect."""
     original = Table.commit
 
@@ -235,7 +246,9 @@ def test_a_lost_metastore_is_derived_again_from_commits_and_manifests(kit: Kit) 
     kit.drop("orders/renamed.csv", (kit.folder / "source/orders/a.csv").read_bytes())
     kit.ingest("orders")
     (kit.folder / "source/orders/renamed.csv").unlink()
-    assert [f.outcome.value for f in kit.platform.metastore.batches.files("raw.shop.orders", batch_id="orders/3")] == ["skipped"]
+    assert [f.outcome.value for f in kit.platform.metastore.batches.files("raw.shop.orders", batch_id="orders/3")] == [
+        "skipped"
+    ]
     after = ledger_rows(kit)
     for name in ("partitions", "checks", "deliveries", "watermarks", "outbox", "event_dates"):
         missing = set(before[name]) - set(after[name])
@@ -259,7 +272,9 @@ def test_deriving_twice_duplicates_nothing(kit: Kit) -> None:
     assert {k: v for k, v in once.items() if k != "deliveries"} == {k: v for k, v in again.items() if k != "deliveries"}
 
 
-def test_another_home_over_the_same_store_never_takes_a_delivery_twice(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_home_over_the_same_store_never_takes_a_delivery_twice(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two writers that share no lease and no ledger: the loser of the manifest learns what the winner has landed."""
     delivered(kit)
     other = Kit(kit.folder, home=kit.folder / "other")
@@ -289,5 +304,6 @@ def test_a_home_that_was_copied_reads_the_same(kit: Kit, tmp_path: Path) -> None
     copy = Kit(kit.folder, home=tmp_path / "copy")
     assert copy.hash("raw.orders") == before
     assert [asdict(b) for b in copy.platform.metastore.batches.of("raw.shop.orders")] == [
-        asdict(b) for b in kit.platform.metastore.batches.of("raw.shop.orders")]
+        asdict(b) for b in kit.platform.metastore.batches.of("raw.shop.orders")
+    ]
     copy.close()

@@ -4,6 +4,7 @@ import random
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,15 @@ FIELDS = ("id", "seq", "op", "name")
 
 def merged(kit: Kit, **custom: object) -> Kit:
     kit.raw("people", RAW)
-    kit.curated("people", ("id string key", "seq int", "name string"), "SELECT id, seq, name FROM raw.shop.people",
-                materialization="merge", sequence=["seq"], deletes={"column": "op", "values": ["D"]}, **custom)
+    kit.curated(
+        "people",
+        ("id string key", "seq int", "name string"),
+        "SELECT id, seq, name FROM raw.shop.people",
+        materialization="merge",
+        sequence=["seq"],
+        deletes={"column": "op", "values": ["D"]},
+        **custom,
+    )
     return kit
 
 
@@ -86,7 +94,13 @@ class Happening:
 
 
 happenings = st.lists(
-    st.builds(Happening, st.sampled_from("ab"), st.integers(1, 4), st.sampled_from("UUD"), st.sampled_from(["x", "y", "bad name!!"])),
+    st.builds(
+        Happening,
+        st.sampled_from("ab"),
+        st.integers(1, 4),
+        st.sampled_from("UUD"),
+        st.sampled_from(["x", "y", "bad name!!"]),
+    ),
     max_size=12,
 )
 
@@ -125,9 +139,14 @@ def test_merge_equals_brute_force_in_any_order_of_arrival(
 ) -> None:
     kit = Kit(tmp_path_factory.mktemp("merge"))
     kit.raw("people", RAW)
-    kit.curated("people", ("id string key", "seq int", "name string pattern=^[a-z]*$"),
-                "SELECT id, seq, name FROM raw.shop.people", materialization="merge", sequence=["seq"],
-                deletes={"column": "op", "values": ["D"]})
+    kit.curated(
+        "people",
+        ("id string key", "seq int", "name string pattern=^[a-z]*$"),
+        "SELECT id, seq, name FROM raw.shop.people",
+        materialization="merge",
+        sequence=["seq"],
+        deletes={"column": "op", "values": ["D"]},
+    )
     shuffled = random.Random(seed).sample(rows, len(rows))
     for number, part in enumerate((shuffled[:cut], shuffled[cut:])):
         drop(kit, f"{number}.csv", *[(r.key, r.seq, r.op, r.name) for r in part], ("z", number + 100, "D", ""))
@@ -141,22 +160,39 @@ def test_merge_equals_brute_force_in_any_order_of_arrival(
 
 # ---- scd2 over daily snapshots
 
-SNAPSHOT_COLUMNS = ("id string key", "name string", "updated_at timestamp required",
-                    "valid_from timestamp required", "valid_to timestamp", "is_current boolean required")
+SNAPSHOT_COLUMNS = (
+    "id string key",
+    "name string",
+    "updated_at timestamp required",
+    "valid_from timestamp required",
+    "valid_to timestamp",
+    "is_current boolean required",
+)
 FIRST = date(2026, 1, 1)
 
 
 def history(kit: Kit) -> Kit:
-    kit.raw("people", ("id string required", "name string", "updated_at timestamp"),
-            delivery="snapshot", delivery_date_pattern=r"p_(?P<date>\d{8})")
-    kit.curated("people", SNAPSHOT_COLUMNS, "SELECT id, name, updated_at FROM raw.shop.people",
-                materialization="scd2", sequence=["updated_at"])
+    kit.raw(
+        "people",
+        ("id string required", "name string", "updated_at timestamp"),
+        delivery="snapshot",
+        delivery_date_pattern=r"p_(?P<date>\d{8})",
+    )
+    kit.curated(
+        "people",
+        SNAPSHOT_COLUMNS,
+        "SELECT id, name, updated_at FROM raw.shop.people",
+        materialization="scd2",
+        sequence=["updated_at"],
+    )
     return kit
 
 
 def snapshot(kit: Kit, day: int, rows: dict[str, tuple[str, str]], *, broken: bool = False, suffix: str = "") -> None:
     text = csv_text(("id", "name", "updated_at"), [(key, *rest) for key, rest in rows.items()])
-    kit.drop(f"people/p_{FIRST + timedelta(days=day):%Y%m%d}{suffix}.csv", text + ("one,field,too,many\n" if broken else ""))
+    kit.drop(
+        f"people/p_{FIRST + timedelta(days=day):%Y%m%d}{suffix}.csv", text + ("one,field,too,many\n" if broken else "")
+    )
 
 
 def intervals(kit: Kit, key: str = "a") -> list[tuple[str, str, str | None]]:
@@ -245,13 +281,28 @@ def test_an_identical_snapshot_changes_nothing_and_arrival_order_does_not_matter
 
 
 def test_without_snapshots_only_a_delete_closes_and_same_moment_changes_do_not_overlap(kit: Kit) -> None:
-    kit.raw("people", ("id string required", "seq int", "op string", "name string", "happened timestamp"),
-            format={"kind": "ndjson"}, watermark="happened")
-    kit.curated("people", ("id string key", "seq int", "name string", *SNAPSHOT_COLUMNS[3:]),
-                "SELECT id, seq, name FROM raw.shop.people", materialization="scd2", sequence=["seq"],
-                deletes={"column": "op", "values": ["D"]})
-    rows = [("a", 1, "I", "x", "01"), ("a", 2, "U", "y", "02"), ("a", 3, "U", "z", "02"), ("a", 4, "D", "z", "05"),
-            ("a", 5, "U", "back", "04"), ("b", 1, "D", "never", "01")]
+    kit.raw(
+        "people",
+        ("id string required", "seq int", "op string", "name string", "happened timestamp"),
+        format={"kind": "ndjson"},
+        watermark="happened",
+    )
+    kit.curated(
+        "people",
+        ("id string key", "seq int", "name string", *SNAPSHOT_COLUMNS[3:]),
+        "SELECT id, seq, name FROM raw.shop.people",
+        materialization="scd2",
+        sequence=["seq"],
+        deletes={"column": "op", "values": ["D"]},
+    )
+    rows = [
+        ("a", 1, "I", "x", "01"),
+        ("a", 2, "U", "y", "02"),
+        ("a", 3, "U", "z", "02"),
+        ("a", 4, "D", "z", "05"),
+        ("a", 5, "U", "back", "04"),
+        ("b", 1, "D", "never", "01"),
+    ]
     for number, row in enumerate(reversed(rows)):
         keyed = dict(zip(("id", "seq", "op", "name"), row, strict=False)) | {"happened": at(f"2026-01-{row[4]}")}
         kit.drop(f"people/{number}.ndjson", ndjson_text([keyed]))
@@ -319,8 +370,10 @@ def test_scd2_equals_a_walk_through_the_days_and_intervals_never_overlap(
     order = random.Random(seed).sample(range(len(days)), len(days))
     for day in order:
         state = days[day]
-        moments = {k: (name, f"{datetime(2026, 1, 1, 1, tzinfo=UTC) + timedelta(days=u):%Y-%m-%dT%H:%M:%SZ}")
-                   for k, (name, u) in (state or {}).items()}
+        moments = {
+            k: (name, f"{datetime(2026, 1, 1, 1, tzinfo=UTC) + timedelta(days=u):%Y-%m-%dT%H:%M:%SZ}")
+            for k, (name, u) in (state or {}).items()
+        }
         snapshot(kit, day, moments, broken=state is None)
         if seed % 2:
             kit.ingest("people")
@@ -329,8 +382,14 @@ def test_scd2_equals_a_walk_through_the_days_and_intervals_never_overlap(
     expected = oracle_of_snapshots(days)
     for key in "ab":
         rows = sorted((r for r in kit.rows("curated.people") if r["id"] == key), key=lambda r: r["valid_from"])
-        found = [(r["name"], (r["valid_from"] - start) // timedelta(hours=1),
-                  None if r["valid_to"] is None else (r["valid_to"] - start) // timedelta(hours=1)) for r in rows]
+        found = [
+            (
+                r["name"],
+                (r["valid_from"] - start) // timedelta(hours=1),
+                None if r["valid_to"] is None else (r["valid_to"] - start) // timedelta(hours=1),
+            )
+            for r in rows
+        ]
         assert found == expected[key]
-        assert all(one[2] is not None and one[2] <= two[1] for one, two in zip(found, found[1:], strict=False))
+        assert all(one[2] is not None and one[2] <= two[1] for one, two in pairwise(found))
     kit.close()

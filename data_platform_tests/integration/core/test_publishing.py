@@ -12,9 +12,20 @@ from data_platform.publication.receipt import Receipt
 from data_platform_tests.integration.core.orders import CURATED, deliver, orders
 from data_platform_tests.kit import Kit, at, dataset, later
 
-AT_MOST_TWO = {"name": "few_rows", "type": "library", "metric": "rowCount", "mustBeLessOrEqualTo": 2, "severity": "block"}
-SMALL = {"name": "small", "type": "sql", "query": "amount < 100 OR coalesce(note, '') = 'x'", "severity": "block",
-         "customProperties": [{"property": "platform.scope", "value": "row"}]}
+AT_MOST_TWO = {
+    "name": "few_rows",
+    "type": "library",
+    "metric": "rowCount",
+    "mustBeLessOrEqualTo": 2,
+    "severity": "block",
+}
+SMALL = {
+    "name": "small",
+    "type": "sql",
+    "query": "amount < 100 OR coalesce(note, '') = 'x'",
+    "severity": "block",
+    "customProperties": [{"property": "platform.scope", "value": "row"}],
+}
 DAILY = ("day date key partition", "orders int required", "total decimal(12,2) required")
 DAILY_SQL = """SELECT day, CAST(count(*) AS BIGINT) AS orders, CAST(sum(amount) AS DECIMAL(12,2)) AS total
 FROM curated.shop.orders
@@ -35,8 +46,12 @@ def test_a_blocked_publish_leaves_nothing_behind_but_its_evidence(kit: Kit) -> N
     kit.materialize("curated.orders")
     before, files, held = kit.rows("curated.orders"), kit.parquet_files("curated.orders"), kit.held("curated.orders")
     side = kit.table("curated.orders", Zone.HELD).version()
-    deliver(kit, "b.csv", *[(f"B{n}", at("2026-03-01", "23:00:00"), "1.00", "") for n in range(3)],
-            ("C1", at("2026-03-01"), "-1.00", ""))
+    deliver(
+        kit,
+        "b.csv",
+        *[(f"B{n}", at("2026-03-01", "23:00:00"), "1.00", "") for n in range(3)],
+        ("C1", at("2026-03-01"), "-1.00", ""),
+    )
     later(kit, minutes=1)
     with pytest.raises(PublishBlocked, match="few_rows"):
         kit.materialize("curated.orders", "2026-03-01")
@@ -98,12 +113,26 @@ def test_an_input_whose_first_run_failed_is_not_an_empty_input(kit: Kit, monkeyp
 
 def test_a_reference_to_what_was_never_published_is_unknown_and_blocks_where_it_should(kit: Kit) -> None:
     orders(kit)
-    kit.curated("people", ("person string key",), "SELECT order_id AS person FROM raw.shop.orders", materialization="admit",
-                dedupe_key=["person"])
-    reference = {"type": "foreignKey", "from": "mentions.person", "to": "curated.shop.people.person",
-                 "customProperties": [{"property": "platform.reference_severity", "value": "block"}]}
-    kit.served("mentions", ("person string key",), "SELECT order_id AS person FROM curated.shop.orders",
-               materialization="table", relationships=[reference])
+    kit.curated(
+        "people",
+        ("person string key",),
+        "SELECT order_id AS person FROM raw.shop.orders",
+        materialization="admit",
+        dedupe_key=["person"],
+    )
+    reference = {
+        "type": "foreignKey",
+        "from": "mentions.person",
+        "to": "curated.shop.people.person",
+        "customProperties": [{"property": "platform.reference_severity", "value": "block"}],
+    }
+    kit.served(
+        "mentions",
+        ("person string key",),
+        "SELECT order_id AS person FROM curated.shop.orders",
+        materialization="table",
+        relationships=[reference],
+    )
     deliver(kit, "a.csv", ("A1", at("2026-03-01"), "5.00", ""))
     kit.materialize("curated.orders")
     with pytest.raises(PublishBlocked, match="unknown"):
@@ -115,10 +144,19 @@ def test_a_reference_to_what_was_never_published_is_unknown_and_blocks_where_it_
 
 def test_a_table_that_refers_to_itself_is_judged_as_it_will_be(kit: Kit) -> None:
     orders(kit)
-    reference = {"type": "foreignKey", "from": "tree.parent", "to": "served.shop.tree.node",
-                 "customProperties": [{"property": "platform.reference_severity", "value": "block"}]}
-    kit.served("tree", ("node string key", "parent string"), "SELECT order_id AS node, note AS parent FROM curated.shop.orders",
-               materialization="table", relationships=[reference])
+    reference = {
+        "type": "foreignKey",
+        "from": "tree.parent",
+        "to": "served.shop.tree.node",
+        "customProperties": [{"property": "platform.reference_severity", "value": "block"}],
+    }
+    kit.served(
+        "tree",
+        ("node string key", "parent string"),
+        "SELECT order_id AS node, note AS parent FROM curated.shop.orders",
+        materialization="table",
+        relationships=[reference],
+    )
     deliver(kit, "a.csv", ("A1", at("2026-03-01"), "5.00", None), ("B1", at("2026-03-01"), "5.00", "A1"))
     kit.materialize("curated.orders")
     kit.materialize("served.tree")
@@ -156,8 +194,12 @@ def test_a_run_says_which_versions_it_read_and_which_it_made(kit: Kit) -> None:
 def test_conservation_is_broken_aloud_when_a_query_moves_rows_to_other_days(kit: Kit) -> None:
     from data_platform.errors import ConservationBroken
 
-    orders(kit, sql="""SELECT order_id, ordered_at, CAST(ordered_at AT TIME ZONE 'UTC' AS DATE) + 1 AS day, amount, note
-FROM raw.shop.orders""", columns=CURATED)
+    orders(
+        kit,
+        sql="""SELECT order_id, ordered_at, CAST(ordered_at AT TIME ZONE 'UTC' AS DATE) + 1 AS day, amount, note
+FROM raw.shop.orders""",
+        columns=CURATED,
+    )
     deliver(kit, "a.csv", ("A1", at("2026-03-01"), "5.00", ""))
     for days in ((), ("2026-03-01",)):
         with pytest.raises(ConservationBroken, match="does not close"):

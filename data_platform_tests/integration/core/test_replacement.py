@@ -25,9 +25,12 @@ DAYS = [f"2026-03-{day:02}" for day in (1, 2, 3)]
 def shop(kit: Kit) -> Kit:
     orders(kit)
     kit.served("daily", DAILY, DAILY_SQL, materialization="partition")
-    kit.served("total", ("total decimal(18,2) required",),
-               "SELECT CAST(coalesce(sum(amount), 0) AS DECIMAL(18,2)) AS total FROM curated.shop.orders",
-               materialization="table")
+    kit.served(
+        "total",
+        ("total decimal(18,2) required",),
+        "SELECT CAST(coalesce(sum(amount), 0) AS DECIMAL(18,2)) AS total FROM curated.shop.orders",
+        materialization="table",
+    )
     return kit
 
 
@@ -67,10 +70,17 @@ def test_a_day_without_rows_is_published_empty_and_one_that_had_rows_loses_them(
 
 def test_a_partition_column_may_be_a_timestamp(kit: Kit) -> None:
     orders(kit)
-    sql = DAILY_SQL.replace("SELECT day,", "SELECT ordered_at AS moment,").replace("GROUP BY day", "GROUP BY ordered_at")
+    sql = DAILY_SQL.replace("SELECT day,", "SELECT ordered_at AS moment,").replace(
+        "GROUP BY day", "GROUP BY ordered_at"
+    )
     kit.served("daily", ("moment timestamp key partition", *DAILY[1:]), sql, materialization="partition")
-    deliver(kit, "a.csv", ("A1", at(DAYS[0], "00:00:00"), "1.00", ""), ("A2", at(DAYS[0], "23:59:59"), "2.00", ""),
-            ("B1", at(DAYS[1], "00:00:00"), "3.00", ""))
+    deliver(
+        kit,
+        "a.csv",
+        ("A1", at(DAYS[0], "00:00:00"), "1.00", ""),
+        ("A2", at(DAYS[0], "23:59:59"), "2.00", ""),
+        ("B1", at(DAYS[1], "00:00:00"), "3.00", ""),
+    )
     kit.materialize("curated.orders")
     kit.materialize("served.daily", DAYS[0], DAYS[1])
     kit.materialize("served.daily", DAYS[0])
@@ -115,7 +125,10 @@ def test_a_new_file_makes_exactly_its_days_stale_all_the_way_down(kit: Kit) -> N
     for name in ("served.daily", "served.total"):
         kit.refresh(name)
     assert [(r["day"].isoformat(), r["total"]) for r in kit.rows("served.daily")] == [
-        (DAYS[0], Decimal("1.00")), (DAYS[1], Decimal("2.00")), (DAYS[2], Decimal("10.00"))]
+        (DAYS[0], Decimal("1.00")),
+        (DAYS[1], Decimal("2.00")),
+        (DAYS[2], Decimal("10.00")),
+    ]
     test_nothing_is_stale = [kit.platform.staleness.of(n) for n in kit.platform.graph.order if n.layer != "raw"]
     assert not any(test_nothing_is_stale)
 
@@ -179,9 +192,12 @@ def test_the_warehouse_file_says_what_the_served_tables_say(kit: Kit) -> None:
     assert built.rebuilt
     with duckdb.connect(str(built.file), read_only=True) as con:
         assert con.execute("SELECT day, total FROM shop.daily ORDER BY day").fetchall() == [
-            (date(2026, 3, n), Decimal(n)) for n in (1, 2, 3)]
-        keys = con.execute("SELECT constraint_column_names FROM duckdb_constraints() WHERE table_name = 'daily' "
-                           "AND constraint_type = 'PRIMARY KEY'").fetchall()
+            (date(2026, 3, n), Decimal(n)) for n in (1, 2, 3)
+        ]
+        keys = con.execute(
+            "SELECT constraint_column_names FROM duckdb_constraints() WHERE table_name = 'daily' "
+            "AND constraint_type = 'PRIMARY KEY'"
+        ).fetchall()
         assert keys == [(["day"],)]
 
 

@@ -16,7 +16,6 @@ from data_platform.orchestration.partitions import range_tags
 from data_platform_tests.kit import Kit, at, csv_text, dataset
 
 FIELDS = ("order_id", "ordered_at", "amount", "note")
-MARCH = DayRange.of
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -46,12 +45,14 @@ class Told:
     """Remembers what steps said about their progress."""
 
     ended_with: dict[str, str] = field(default_factory=dict)
+    messages: dict[str, str] = field(default_factory=dict)
 
     def started(self, dataset: str) -> None:
         pass
 
     def ended(self, dataset: str, *, error: Exception | None, seconds: float, message: str) -> None:
         self.ended_with[dataset] = type(error).__name__ if error else "ok"
+        self.messages[dataset] = message
 
 
 @dataclass

@@ -118,10 +118,10 @@ def test_a_source_that_does_not_answer_is_tried_again(shop: Shop, monkeypatch: p
     assert failures.MAX_RETRIES == 3
 
 
-def test_everything_without_a_partition_makes_every_partition(shop: Shop) -> None:
+def test_everything_over_a_range_goes_the_whole_way(shop: Shop) -> None:
     drop(shop.kit, "a.csv", ("A1", "2026-03-01", "10"), ("A3", "2026-03-03", "5"))
-    assert shop.run(job="everything").success
-    assert set(shop.materialized("curated.orders")) >= {"2026-03-01", "2026-03-03"}
+    assert shop.run(job="everything", days=THREE_DAYS).success
+    assert set(shop.materialized("curated.orders")) == {"2026-03-01", "2026-03-02", "2026-03-03"}
     assert shop.kit.rows("served.totals") == [{"orders": 2}]
     warehouse = shop.instance.get_latest_materialization_event(dg.AssetKey(["warehouse", "served"]))
     assert warehouse is not None
@@ -129,9 +129,17 @@ def test_everything_without_a_partition_makes_every_partition(shop: Shop) -> Non
 
 def test_the_warehouse_is_counted_as_people_open_it(shop: Shop) -> None:
     drop(shop.kit, "a.csv", ("A1", "2026-03-01", "10"))
-    result = shop.run(job="everything")
+    result = shop.run(job="everything", days=THREE_DAYS)
     [event] = [e for e in result.get_asset_check_evaluations() if e.check_name == "rows_match"]
     assert (event.passed, event.metadata["rows_examined"].value, event.metadata["tables"].value) == (True, 2, 2)
+
+
+def test_a_dataset_made_by_day_asks_for_its_days(shop: Shop) -> None:
+    drop(shop.kit, "a.csv", ("A1", "2026-03-01", "10"))
+    shop.run("raw.orders")
+    result = shop.run("curated.orders")
+    assert not result.success
+    assert "--partition-range" in shop.told.messages["curated.shop.orders"]
 
 
 def _records(result: dg.ExecuteInProcessResult) -> list[Any]:
@@ -141,6 +149,6 @@ def _records(result: dg.ExecuteInProcessResult) -> list[Any]:
 
 def test_metadata_is_plain_json(shop: Shop) -> None:
     drop(shop.kit, "a.csv", ("A1", "2026-03-01", "10"))
-    result = shop.run(job="everything")
+    result = shop.run(job="everything", days=THREE_DAYS)
     for event in result.get_asset_check_evaluations():
         json.dumps({name: value.value for name, value in event.metadata.items()})

@@ -68,7 +68,7 @@ def test_an_asset_carries_the_columns_of_its_contract(definitions: dg.Definition
     assert not columns["order_id"].constraints.nullable
     assert columns["customer_id"].tags == {"classification": "internal"}
     assert columns["total_amount"].type == "DECIMAL(18, 2)"
-    assert node.metadata["dagster/table_name"].value == "curated.commerce.orders"
+    assert node.metadata["dagster/table_name"] == "curated.commerce.orders"
 
 
 def test_all_partitioned_assets_share_one_set_of_days(definitions: dg.Definitions) -> None:
