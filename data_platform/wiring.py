@@ -196,6 +196,8 @@ def open_platform(
     """The platform that the settings describe, closed at the end of the block.
 
     Args:
+        settings: where everything is.
+        clock: the time that everything is stamped with; the machine's by default.
         project: what was read from the settings' domains before; otherwise they are read when first asked for.
     """
     platform = Platform(settings, clock or SystemClock())

@@ -31,7 +31,7 @@ def range_tags(days: DayRange) -> Mapping[str, str]:
 
 def days_of_run(context: dg.AssetExecutionContext) -> DayRange | None:
     """The range that a run was asked for; None where it names no partition."""
-    if not context.has_partition_key_range:
+    if not (context.has_partition_key or context.has_partition_key_range):
         return None
     keys = context.partition_key_range
     return DayRange.of(date.fromisoformat(keys.start), date.fromisoformat(keys.end))

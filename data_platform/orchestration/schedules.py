@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from data_platform.contracts.model import Layer
+from data_platform.orchestration.jobs import INGEST
 from data_platform.orchestration.location import Location, asset_key
 from data_platform.orchestration.requests import stale_requests
 from data_platform.orchestration.resources import open_platform
@@ -36,30 +37,35 @@ def schedules(location: Location, prune: dg.JobDefinition) -> list[dg.ScheduleDe
 
 def _ingest(location: Location, domain: str) -> dg.ScheduleDefinition:
     keys = [asset_key(dataset.name) for dataset in location.of_layer(Layer.RAW, domain=domain)]
-    return dg.ScheduleDefinition(
+
+    @dg.schedule(
         name=f"{domain}_ingest",
         cron_schedule=INGEST_AT,
-        target=dg.AssetSelection.assets(*keys),
         execution_timezone="UTC",
+        job_name=INGEST,  # by name: with a selection of its own Dagster would build one more job for each schedule
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=f"Polls every source of {domain}.",
     )
+    def ingest() -> dg.RunRequest:
+        return dg.RunRequest(asset_selection=keys)
+
+    return ingest
 
 
 def _refresh(location: Location, domain: str) -> dg.ScheduleDefinition:
-    datasets = location.of_layer(Layer.CURATED, Layer.SERVED, domain=domain)
+    names = {dataset.name for dataset in location.of_layer(Layer.CURATED, Layer.SERVED, domain=domain)}
 
     @dg.schedule(
         name=f"{domain}_refresh",
         cron_schedule=REFRESH_AT,
         execution_timezone="UTC",
-        target=dg.AssetSelection.assets(*(asset_key(dataset.name) for dataset in datasets)),
+        job_name=f"{domain}_daily",
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=f"Makes the stale partitions of {domain}.",
     )
     def refresh() -> Sequence[dg.RunRequest] | dg.SkipReason:
         with open_platform(location) as platform:
-            requests = stale_requests(location, platform, only={dataset.name for dataset in datasets})
+            requests = stale_requests(location, platform, only=names)
         return requests or dg.SkipReason("everything is current")
 
     return refresh

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from data_platform.contracts.model import Layer
+from data_platform.orchestration.jobs import EVERYTHING, INGEST
 from data_platform.orchestration.location import Location, asset_key
 from data_platform.orchestration.requests import stale_requests
 from data_platform.orchestration.resources import open_platform
@@ -33,16 +34,14 @@ _IN_PROGRESS = [
 
 def sensors(location: Location) -> list[dg.SensorDefinition]:
     """All sensors of the code location."""
-    raw = [asset_key(dataset.name) for dataset in location.of_layer(Layer.RAW)]
-    made = [asset_key(dataset.name) for dataset in location.of_layer(Layer.CURATED, Layer.SERVED)]
-    found = [_new_files(location, raw)] if raw else []
-    return found + ([_stale_partitions(location, made)] if made else [])
+    found = [_new_files(location)] if location.of_layer(Layer.RAW) else []
+    return [*found, _stale_partitions(location)]
 
 
-def _new_files(location: Location, keys: list[dg.AssetKey]) -> dg.SensorDefinition:
+def _new_files(location: Location) -> dg.SensorDefinition:
     @dg.sensor(
         name=NEW_FILES,
-        target=dg.AssetSelection.assets(*keys),
+        job_name=INGEST,
         minimum_interval_seconds=_INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description="Asks to ingest each raw dataset whose sources have something new; a stat for each file.",
@@ -57,10 +56,10 @@ def _new_files(location: Location, keys: list[dg.AssetKey]) -> dg.SensorDefiniti
     return new_files
 
 
-def _stale_partitions(location: Location, keys: list[dg.AssetKey]) -> dg.SensorDefinition:
+def _stale_partitions(location: Location) -> dg.SensorDefinition:
     @dg.sensor(
         name=STALE_PARTITIONS,
-        target=dg.AssetSelection.assets(*keys),
+        job_name=EVERYTHING,
         minimum_interval_seconds=_INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description="Asks for exactly the partitions whose inputs, contract, query or decisions have changed.",

@@ -66,7 +66,7 @@ def ensure_shape(table: Table, schema: pa.Schema, base: Snapshot) -> Snapshot:
     for field in schema:
         if field.name in present and present[field.name] != field.type:
             raise ConfigurationError(
-                f"{base.ref}: column {field.name!r} is {present[field.name]} in the table, {field.type} in the contract; "
+                f"{base.ref}: column {field.name!r} is {present[field.name]} there, but {field.type} in the contract; "
                 f"a changed type is a major version: write the new contract as {base.ref.name}_v2"
             )
     gone = present.keys() - set(schema.names)

@@ -29,14 +29,16 @@ _VOLATILE_NAMES = frozenset(
     """.split()  # noqa: SIM905 - one word after another reads better than quotes
 )
 _UNORDERED_NAMES = frozenset(
-    "list array_agg string_agg listagg first last any_value arbitrary mode arg_max_null arg_min_null".split()  # noqa: SIM905
+    """
+    list array_agg string_agg listagg first last any_value arbitrary mode arg_max_null arg_min_null
+    """.split()  # noqa: SIM905
 )
 # They add up floats in the order in which threads finish, whatever they are given.
 _FLOATING_NAMES = frozenset(
     """
     stddev stddev_pop stddev_samp variance variance_pop var_pop var_samp corr covar_pop covar_samp skewness kurtosis
-    kurtosis_pop sem geomean geometric_mean product favg fsum sumkahan kahan_sum regr_slope regr_intercept regr_r2 regr_sxx regr_sxy
-    regr_syy approx_quantile reservoir_quantile approx_top_k
+    kurtosis_pop sem geomean geometric_mean product favg fsum sumkahan kahan_sum regr_slope regr_intercept regr_r2 regr_sxx
+    regr_sxy regr_syy approx_quantile reservoir_quantile approx_top_k
     """.split()  # noqa: SIM905
 )
 _REACHING_OUT = frozenset(

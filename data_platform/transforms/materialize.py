@@ -155,7 +155,7 @@ class Materializer:
             if stuck:
                 which = ", ".join(entry.partition for entry in stuck[:5])
                 raise UpstreamBlocked(
-                    f"{dataset.name}: upstream blocked, {len(stuck)} partitions of {name} were not published ({which}); "
+                    f"{dataset.name}: upstream blocked, {len(stuck)} partitions of {name} are not published ({which}); "
                     f"mend them, or run the other partitions alone"
                 )
 

@@ -1,7 +1,7 @@
 """Whether a window's ORDER BY leaves no tie: only then do row_number, lag and their like give the same at every run.
 
-A window is totally ordered where PARTITION BY and ORDER BY together hold a key of the rows it ranges over. Keys are those
-of contracts, followed through subqueries; a join has none that could be told.
+A window is totally ordered where PARTITION BY and ORDER BY together hold a key of the rows it ranges over. Keys are
+those of contracts, followed through subqueries; a join has none that could be told.
 """
 
 from __future__ import annotations

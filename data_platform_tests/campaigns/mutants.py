@@ -19,7 +19,6 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
-
 _PARAMETRIZED = {"core/VariableInserter", "core/VariableReplacer"}  # need names of variables, drawn by nobody
 
 

@@ -67,13 +67,14 @@ class Shop:
     def location(self) -> Location:
         return load_location(self.kit.platform.settings)
 
-    def run(self, *names: str, days: DayRange | None = None, job: str | None = None) -> dg.ExecuteInProcessResult:
+    def run(self, *names: str, days: DayRange | None = None, job: str | None = None,
+            partition: str | None = None) -> dg.ExecuteInProcessResult:
         definitions = definitions_of(self.location, platform=self.kit.platform, progress=self.told)
         chosen = definitions.resolve_job_def(job) if job else definitions.resolve_implicit_global_asset_job_def()
         keys = [asset_key(dataset(name)) for name in names] or None
         tags = dict(range_tags(days)) if days else {}
         return chosen.execute_in_process(instance=self.instance, asset_selection=keys, tags=tags, raise_on_error=False,
-                                         run_config=_QUIET)
+                                         partition_key=partition, run_config=_QUIET)
 
     def materialized(self, name: str) -> dict[str | None, Mapping[str, Any]]:
         """Metadata of the newest materialization of each partition."""

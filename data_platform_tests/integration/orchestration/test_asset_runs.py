@@ -134,6 +134,14 @@ def test_the_warehouse_is_counted_as_people_open_it(shop: Shop) -> None:
     assert (event.passed, event.metadata["rows_examined"].value, event.metadata["tables"].value) == (True, 2, 2)
 
 
+def test_one_partition_key_is_a_range_of_one_day(shop: Shop) -> None:
+    drop(shop.kit, "a.csv", ("A1", "2026-03-01", "10"), ("A2", "2026-03-02", "20"))
+    shop.run("raw.orders")
+    assert shop.run(job="shop_daily", partition="2026-03-02").success
+    assert {day: facts["dagster/partition_row_count"] for day, facts in shop.materialized("curated.orders").items()} == {
+        "2026-03-02": 1}
+
+
 def test_a_dataset_made_by_day_asks_for_its_days(shop: Shop) -> None:
     drop(shop.kit, "a.csv", ("A1", "2026-03-01", "10"))
     shop.run("raw.orders")

@@ -98,7 +98,8 @@ def test_multiprocess_is_one_word_of_the_settings(tmp_path: Path) -> None:
     one = build_definitions(load_settings(home=tmp_path))
     many = build_definitions(load_settings(home=tmp_path, execution="multiprocess"))
     assert one.executor is dg.in_process_executor
-    assert isinstance(many.executor, dg.ExecutorDefinition) and many.executor.name == "multiprocess"
+    assert isinstance(many.executor, dg.ExecutorDefinition)
+    assert many.executor.name == "multiprocess"
 
 
 @pytest.mark.parametrize(("text", "tag"), [("Commerce Data", "Commerce-Data"), ("a/b:c", "a-b-c"), ("x" * 70, "x" * 63)])
