@@ -27,7 +27,7 @@ from data_platform.lakehouse.snapshots import Snapshot
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.lakehouse.tables import Table
 from data_platform.metastore.partitions import PartitionEntry
-from data_platform.publication.candidate import Published
+from data_platform.publication.candidate import Published, Run
 from data_platform.publication.decisions import Decision, HeldPlace
 from data_platform.publication.receipt import BatchCount
 from data_platform.settings import load_settings
@@ -180,12 +180,17 @@ class Kit:
             self._platform.close()
         self._platform = None
 
+    def run(self) -> Run:
+        """A new run, a second after whatever was before."""
+        self.clock.advance(timedelta(seconds=1))
+        return self.platform.run()
+
     def ingest(self, source: str) -> tuple[BatchCount, ...]:
-        return self.platform.ingester.ingest(self.entry(source), self.platform.run())
+        return self.platform.ingester.ingest(self.entry(source), self.run())
 
     def materialize(self, name: str, first: str | None = None, last: str | None = None) -> Published:
         days = DayRange.of(date.fromisoformat(first), date.fromisoformat(last or first)) if first else None
-        return self.platform.materializer.materialize(dataset(name), run=self.platform.run(), days=days)
+        return self.platform.materializer.materialize(dataset(name), run=self.run(), days=days)
 
     def refresh(self, name: str) -> list[Published]:
         """Materializes what is stale of a dataset, range by range."""
@@ -193,7 +198,7 @@ class Kit:
         if not stale:
             return []
         run = self.platform.materializer.materialize
-        return [run(dataset(name), run=self.platform.run(), days=days) for days in (stale.days or (None,))]
+        return [run(dataset(name), run=self.run(), days=days) for days in (stale.days or (None,))]
 
     def stale_days(self, name: str) -> list[str]:
         return [day.isoformat() for block in self.platform.staleness.of(dataset(name)).days for day in block]

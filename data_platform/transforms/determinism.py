@@ -29,10 +29,8 @@ _VOLATILE_NAMES = frozenset(
     """.split()  # noqa: SIM905 - one word after another reads better than quotes
 )
 _UNORDERED_NAMES = frozenset(
-    """
-    list array_agg string_agg listagg first last any_value arbitrary mode arg_max_null arg_min_null
-    """.split()  # noqa: SIM905
-)
+    ("list", "array_agg", "string_agg", "listagg", "first", "last", "any_value", "arbitrary", "mode")
+) | {"arg_max_null", "arg_min_null"}
 # They add up floats in the order in which threads finish, whatever they are given.
 _FLOATING_NAMES = frozenset(
     """

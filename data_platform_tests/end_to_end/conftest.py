@@ -16,12 +16,13 @@ from data_platform_tests.end_to_end.walking import at, hashes, walk
 
 @dataclass(frozen=True)
 class CleanRun:
-    """One undisturbed walk over both drops: where it was, and the hashes of every table afterwards."""
+    """One undisturbed walk over both drops: its home after each, and the hashes of every table at the end."""
 
     home: Path
     first: Path
     second: Path
     hashes: dict[str, str]
+    home_after_first: Path
 
     @property
     def sources(self) -> tuple[Path, Path]:
@@ -40,11 +41,12 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> CleanRun:
     first = write_kiosk(folder / "first")
     second = Path(shutil.copytree(first, folder / "second"))
     write_late_orders(second)
-    for source in (first, second):
-        with at(folder / "home", source) as platform:
-            walk(platform)
+    with at(folder / "home", first) as platform:
+        walk(platform)
+    shutil.copytree(folder / "home", folder / "home_after_first")
     with at(folder / "home", second) as platform:
-        return CleanRun(folder / "home", first, second, hashes(platform))
+        walk(platform)
+        return CleanRun(folder / "home", first, second, hashes(platform), folder / "home_after_first")
 
 
 @pytest.fixture

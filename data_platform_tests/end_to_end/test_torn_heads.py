@@ -51,8 +51,7 @@ def died(clean: CleanRun, tmp_path_factory: pytest.TempPathFactory) -> Callable[
 
     def copy(table: str, home: Path) -> Path:
         if not (folder / table).exists():
-            with at(folder / table, clean.first) as platform:
-                walk(platform)
+            shutil.copytree(clean.home_after_first, folder / table)
             process = start("dying_process", folder / table, clean.second, table)
             process.communicate(timeout=120)
             assert process.returncode == EXIT_CODE

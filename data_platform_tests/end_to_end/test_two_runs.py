@@ -28,7 +28,8 @@ def check(home: Path, clean: CleanRun, **settings: str) -> None:
         assert repeated_places(platform) == {}
 
 
-@pytest.mark.parametrize("attempt", [1, *(pytest.param(n, marks=pytest.mark.campaign) for n in range(2, 6))])
+@pytest.mark.parametrize("attempt", range(1, 6))
+@pytest.mark.campaign
 def test_two_runs_on_one_host_leave_what_one_leaves(clean: CleanRun, tmp_path: Path, attempt: int) -> None:
     runs = [start("walker_process", tmp_path / "home", *clean.sources) for _ in range(2)]
     for run in runs:

@@ -129,8 +129,8 @@ def test_a_new_file_makes_exactly_its_days_stale_all_the_way_down(kit: Kit) -> N
         (DAYS[1], Decimal("2.00")),
         (DAYS[2], Decimal("10.00")),
     ]
-    test_nothing_is_stale = [kit.platform.staleness.of(n) for n in kit.platform.graph.order if n.layer != "raw"]
-    assert not any(test_nothing_is_stale)
+    left = [kit.platform.staleness.of(n) for n in kit.platform.graph.order if n.layer != "raw"]
+    assert not any(left)
 
 
 @pytest.mark.parametrize("changed", ["contract", "sql", "raw contract"])
