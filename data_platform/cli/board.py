@@ -35,7 +35,7 @@ class Board:
 
     def set(self, name: str, state: str, seconds: float | None = None, message: str = "") -> None:
         """Notes what became of a dataset."""
-        self._states[name] = (state, seconds, message.splitlines()[0] if message else "")
+        self._states[name] = (state, seconds, message)
         if self._live is not None:
             self._live.update(self._table())
 
@@ -43,9 +43,13 @@ class Board:
         """How long the dataset took last; None where nobody said."""
         return self._states.get(name, ("", None, ""))[1]
 
+    def message(self, name: str) -> str:
+        """What was said of the dataset last, whole."""
+        return self._states.get(name, ("", None, ""))[2]
+
     def _table(self) -> Table:
         rows = [
-            (name, state, "" if seconds is None else f"{seconds:.1f} s", message)
+            (name, state, "" if seconds is None else f"{seconds:.1f} s", message.partition("\n")[0])
             for name, (state, seconds, message) in self._states.items()
         ]
         return table_of("", ["dataset", "state", "time", ""], rows)

@@ -10,6 +10,7 @@ from pathlib import Path
 from data_platform.cli.driven import driven_by
 from data_platform.cli.environment import settings_here
 from data_platform.cli.output import counted, print_json, print_table, say, stdout, working
+from data_platform.connectors.protocol import connector_faults
 from data_platform.contracts.domains import Project, discover, read_project
 from data_platform.contracts.model import DatasetName
 from data_platform.contracts.rules import rules_of
@@ -33,9 +34,9 @@ def lint(*, path: Path | None, as_json: bool) -> int:
 
 
 def faults_of(folders: Sequence[Path]) -> tuple[Project, list[Fault]]:
-    """What could be read below folders of domains, and every fault of files and queries."""
+    """What could be read below folders of domains, and every fault of files, queries and source instances."""
     project, faults = read_project(folders)
-    return project, sorted({*faults, *lint_project(project)})
+    return project, sorted({*faults, *lint_project(project), *connector_faults(project)})
 
 
 def show(*, dataset: str, as_json: bool) -> int:

@@ -42,7 +42,7 @@ def demo(*, home: Path | None, as_json: bool) -> int:
         summary = _launch(settings, None, board)
     with open_platform(settings) as platform:
         standings = [_timed(each, board) for each in Standings(platform).all()]
-    code = _print(summary, standings, as_json=as_json)
+    code = _print(summary, standings, board, as_json=as_json)
     if not as_json:
         _say_next(settings, standings, time.monotonic() - began)
     return code
@@ -58,7 +58,7 @@ def run(*, datasets: tuple[str, ...], as_json: bool) -> int:
         summary = _launch(settings, wanted, board)
     with open_platform(settings) as platform:
         standings = [_timed(each, board) for each in Standings(platform).all() if each.dataset in wanted]
-    return _print(summary, standings, as_json=as_json)
+    return _print(summary, standings, board, as_json=as_json)
 
 
 def _deliver_late_drop(settings: Settings, board: Board) -> None:
@@ -104,22 +104,24 @@ def _launch(settings: Settings, select: Sequence[str] | None, board: Board) -> R
     return run_all(settings, select=select, report=report)
 
 
-def _print(summary: RunSummary, standings: Sequence[Standing], *, as_json: bool) -> int:
+def _print(summary: RunSummary, standings: Sequence[Standing], board: Board, *, as_json: bool) -> int:
     is_sound = not summary.failed and not summary.skipped and all(each.is_sound for each in standings)
     if as_json:
         print_json(
             {
                 "datasets": [{**plain(each), "is_sound": each.is_sound} for each in standings],
-                "failed": summary.failed,
-                "skipped": summary.skipped,
+                "failed": {name: board.message(name) for name in summary.failed},
+                "skipped": {name: board.message(name) for name in summary.skipped},
                 "runs": summary.run_ids,
             }
         )
         return 0 if is_sound else 1
     print_table("", COLUMNS, [row_of(each) for each in standings])
     for word, names in (("failed", summary.failed), ("skipped", summary.skipped)):
-        if names:
-            say(f"{word}: {', '.join(sorted(names))}; `data-platform run` tries again, `dagster dev` says why")
+        for name in sorted(names):
+            say(f"{word}: {board.message(name) or name}")
+    if summary.failed or summary.skipped:
+        say("next: mend what is named above, then `data-platform run` tries again")
     return 0 if is_sound else 1
 
 

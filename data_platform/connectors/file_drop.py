@@ -43,7 +43,7 @@ class FileDrop:
             self._options = FileDropOptions.model_validate(dict(entry.options))
         except ValidationError as error:
             wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise ConfigurationError(f"{entry.path}:{entry.line}: connector {entry.name}: {wrong}") from error
+            raise ConfigurationError(f"connector {entry.name} ({entry.path}:{entry.line}): {wrong}") from error
         pattern = Path(self._options.path)
         self._folder, self._pattern = _split(pattern if pattern.is_absolute() else place.source / pattern)
         self._digests = _DigestCache(place.spool / "file_drop" / f"{entry.name}.json")

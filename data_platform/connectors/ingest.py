@@ -64,6 +64,7 @@ class Ingester:
                 poll = self._poll(connector, entry, landing, last)
                 if poll is None:
                     return batches
+                self.committer.require_shape(contract)
                 manifest = self._manifest(entry, contract, connector.version, landing, (last + 1, *poll))
                 if landing.append(manifest):
                     batches += tuple(filter(None, [self._commit(entry.dataset, landing, manifest, run)]))

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from data_platform.contracts.domain_files import ConnectorEntry
-from data_platform.errors import ConfigurationError
+from data_platform.contracts.domains import Project
+from data_platform.errors import ConfigurationError, Fault
 from data_platform.lakehouse.landing import Json
 
 IsKnown = Callable[[str, str], bool]  # (name, sha256): whether an earlier batch already accounts for this delivery
@@ -70,6 +71,18 @@ class Connector(Protocol):
     def acknowledge(self, position: Mapping[str, Json]) -> None:
         """Everything up to `position` is durable."""
         ...
+
+
+def connector_faults(project: Project) -> list[Fault]:
+    """What is wrong with the kinds and options of a project's source instances."""
+    nowhere = Place(source=Path(), spool=Path())
+    faults = []
+    for entry in (entry for domain in project.domains for entry in domain.connectors):
+        try:
+            open_connector(entry, nowhere)
+        except ConfigurationError as error:
+            faults.append(Fault(entry.path, entry.line, str(error), f"mend the entry {entry.name}"))
+    return faults
 
 
 def open_connector(entry: ConnectorEntry, place: Place) -> Connector:

@@ -18,7 +18,7 @@ Row: TypeAlias = Mapping[str, object]
 MASK = "•••"
 
 # What the platform itself adds and nobody's data is in. `_extra` holds unknown fields of the source and is not here.
-PLATFORM_COLUMNS = frozenset({"_batch_id", "_record_no", "_ingested_at", "_late"})
+PLATFORM_COLUMNS = frozenset({"_batch_id", "_record_no", "_ingested_at", "_late", "_event_date"})
 
 
 def redact_value(column: Column, value: object) -> object:

@@ -91,15 +91,20 @@ class Partitions(Repository[PartitionEntry]):
 
     def published_from(self, raw_dataset: str, *, tx: Transaction | None = None) -> tuple[str, ...]:
         """The days that some dataset has published from rows of `raw_dataset`, in order."""
-        published = (
-            PARTITION_HISTORY.c.raw_dataset == raw_dataset,
-            PARTITION_HISTORY.c.state == PartitionState.PUBLISHED,
-            PARTITION_HISTORY.c.raw_rows > 0,
-            PARTITION_HISTORY.c.partition != WHOLE_TABLE,
-        )
-        days = sa.select(PARTITION_HISTORY.c.partition).where(*published).distinct()
+
+        def days(table: sa.Table) -> sa.Select[tuple[str]]:
+            published = (
+                table.c.raw_dataset == raw_dataset,
+                table.c.state == PartitionState.PUBLISHED,
+                table.c.raw_rows > 0,
+                table.c.partition != WHOLE_TABLE,
+            )
+            return sa.select(table.c.partition).where(*published)
+
+        # History is pruned, and the newest line of a partition may be a blocked one: a day is in either.
         with self._database.reading(tx) as connection:
-            return tuple(connection.execute(days.order_by(PARTITION_HISTORY.c.partition)).scalars())
+            found = connection.execute(sa.union(days(PARTITION_HISTORY), days(PARTITIONS)))
+            return tuple(sorted(row.partition for row in found))
 
     def history(
         self, dataset: str, *, partition: str | None = None, limit: int | None = None, tx: Transaction | None = None

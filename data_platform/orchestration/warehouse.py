@@ -42,6 +42,7 @@ def warehouse_asset(location: Location) -> dg.AssetsDefinition:
             )
         ],
         check_specs=checks,
+        backfill_policy=dg.BackfillPolicy.single_run(),  # may stand in a run over a range of days
         retry_policy=RETRY_POLICY,
         required_resource_keys={"platform", "progress", "warehouse"} | ({"s3"} if is_remote else set()),
         pool="warehouse/served",

@@ -33,7 +33,7 @@ from data_platform.publication.publish import new_file_name
 from data_platform.publication.raw_staging import RawStaging, usable_event_time
 from data_platform.publication.receipt import BatchCount, CheckCount, FileCount, Receipt
 from data_platform.publication.recording import Recorder
-from data_platform.publication.shape import REJECTED_TABLE, ensure_shape
+from data_platform.publication.shape import REJECTED_TABLE, ensure_shape, require_shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +76,16 @@ class BatchCommitter:
                 staging.abandon()
                 raise
             return self._publish(contract, manifest, run, staging, batch, (raw_base, rejected_base))
+
+    def require_shape(self, contract: Contract) -> None:
+        """Refuses a contract that the raw table cannot take, before a manifest names it for ever.
+
+        Raises:
+            ConfigurationError: a column has another type than in the table, or is gone.
+        """
+        base = self.heads.for_reading(self._tables(contract)[0])
+        if base.version >= 0:
+            require_shape(raw_schema(contract), base)
 
     def committed(self, contract: Contract, source: str) -> int:
         """The number of the source's last batch that raw holds; 0 before the first."""

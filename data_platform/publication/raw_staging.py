@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 from duckdb import DuckDBPyConnection
 from sqlglot import exp
 
+from data_platform.contracts.event_day import utc_day
 from data_platform.contracts.model import Contract
-from data_platform.contracts.types import TypeKind, quote_identifier
+from data_platform.contracts.types import quote_identifier
 from data_platform.formats.reading import EXTRA, RECORD_NO, Chunk, keeps_extra
 from data_platform.lakehouse.landing import LandedObject, Manifest
 from data_platform.lakehouse.staging import discard, stage
@@ -144,14 +145,6 @@ def usable_event_time(contract: Contract, manifest: Manifest) -> str:
     if bounds.max_ahead is not None:
         conditions.append(f"{column} <= {_timestamp((manifest.received_at + bounds.max_ahead).isoformat())}")
     return "(" + " AND ".join(conditions) + ")"
-
-
-def utc_day(contract: Contract, column: str, *, table: str | None = None) -> str:
-    """SQL of the UTC day of an event time. Going through epoch microseconds spares ICU's calendar, row by row."""
-    quoted = f"{quote_identifier(table)}.{quote_identifier(column)}" if table else quote_identifier(column)
-    if contract.column(column).type.kind is TypeKind.DATE:
-        return quoted
-    return f"CAST(make_timestamp(epoch_us({quoted})) AS DATE)"
 
 
 def _event_date(contract: Contract, manifest: Manifest) -> str:

@@ -62,6 +62,21 @@ def ensure_shape(table: Table, schema: pa.Schema, base: Snapshot) -> Snapshot:
     """
     if base.version < 0:
         return table.create(schema)
+    require_shape(schema, base)
+    present = set(base.schema.names)
+    added = [field.with_nullable(True) for field in schema if field.name not in present]
+    if added:
+        table.add_columns(base, added)
+        return table.snapshot()
+    return base
+
+
+def require_shape(schema: pa.Schema, base: Snapshot) -> None:
+    """Refuses a schema that is more than a minor version away from the table.
+
+    Raises:
+        ConfigurationError: a column has another type, or the table has columns that the contract lacks.
+    """
     present = {field.name: field.type for field in base.schema}
     for field in schema:
         if field.name in present and present[field.name] != field.type:
@@ -75,8 +90,3 @@ def ensure_shape(table: Table, schema: pa.Schema, base: Snapshot) -> Snapshot:
             f"{base.ref}: the contract no longer has {', '.join(sorted(gone))}; "
             f"removing a column is a major version: write the new contract as {base.ref.name}_v2"
         )
-    added = [field.with_nullable(True) for field in schema if field.name not in present]
-    if added:
-        table.add_columns(base, added)
-        return table.snapshot()
-    return base

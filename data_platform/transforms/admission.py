@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from data_platform.contracts.model import Contract
-from data_platform.contracts.types import quote_identifier
+from data_platform.contracts.types import TypeKind, quote_identifier
 from data_platform.lakehouse.content_hash import row_digest
 from data_platform.transforms.projection import judged_select
 from data_platform.transforms.query import Query
@@ -85,16 +85,17 @@ def held_select(admission: Admission, reasons: str) -> str:
         admission: the pass.
         reasons: quoted name of a relation (rule, reason).
     """
+    record = f"SELECT *{_decimals_as_text(admission.raw)} FROM {admission.raw_table} WHERE {admission.where}"
     return f"""
         SELECT held._event_date AS event_date, held.fate,
                CASE held.fate WHEN 'late' THEN 'LATE' ELSE coalesce(reasons.reason, 'RULE') END AS reason,
                CASE held.fate WHEN 'late' THEN 'allowed_lateness' ELSE held.failures[1] END AS rule,
-               array_to_string(held.failures, ',') AS rules,
+               CASE held.fate WHEN 'late' THEN 'allowed_lateness' ELSE array_to_string(held.failures, ',') END AS rules,
                held._batch_id AS batch_id, held._record_no AS record_no,
                to_json(raw_record)::VARCHAR AS record,
                {_text(admission.contract.version)} AS contract_version
         FROM held
-        JOIN (SELECT * FROM {admission.raw_table} WHERE {admission.where}) AS raw_record
+        JOIN ({record}) AS raw_record
           USING (_batch_id, _record_no)
         LEFT JOIN {reasons} AS reasons ON reasons.rule = held.failures[1]"""
 
@@ -179,6 +180,13 @@ def digest_of(contract: Contract, alias: str, columns: Iterable[str]) -> str:
     """SQL of the digest of some of a row's columns, as `alias` names them."""
     values = {name: f"{alias}.{quote_identifier(name)}" for name in columns}
     return row_digest(values, {name: contract.column(name).type.arrow() for name in values})
+
+
+def _decimals_as_text(raw: Contract) -> str:
+    """A number in JSON would pass through a double; an amount is kept to its last digit as text."""
+    names = [quote_identifier(c.name) for c in raw.columns if c.type.kind is TypeKind.DECIMAL]
+    texts = ", ".join(f"CAST({name} AS VARCHAR) AS {name}" for name in names)
+    return f" REPLACE ({texts})" if texts else ""
 
 
 def _text(value: str) -> str:

@@ -35,8 +35,8 @@ _UNORDERED_NAMES = frozenset(
 _FLOATING_NAMES = frozenset(
     """
     stddev stddev_pop stddev_samp variance variance_pop var_pop var_samp corr covar_pop covar_samp skewness kurtosis
-    kurtosis_pop sem geomean geometric_mean product favg fsum sumkahan kahan_sum regr_slope regr_intercept regr_r2 regr_sxx
-    regr_sxy regr_syy approx_quantile reservoir_quantile approx_top_k
+    kurtosis_pop sem geomean geometric_mean product favg fsum sumkahan kahan_sum regr_slope regr_intercept regr_r2
+    regr_sxx regr_sxy regr_syy approx_quantile reservoir_quantile approx_top_k
     """.split()  # noqa: SIM905
 )
 _REACHING_OUT = frozenset(

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from data_platform.contracts.event_day import utc_day
 from data_platform.contracts.model import Contract, Materialization, Severity
 from data_platform.contracts.rules import Rule, RuleKind, rules_of
 from data_platform.contracts.types import TypeKind, quote_identifier
-from data_platform.publication.raw_staging import utc_day
 from data_platform.quality.fates import all_pass_sql, bind, failing_rules_sql
 from data_platform.transforms.query import Query
 from data_platform.transforms.relations import SYSTEM_COLUMNS

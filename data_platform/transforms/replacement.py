@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime, time
 from duckdb import DuckDBPyConnection
 
 from data_platform.contracts.days import DayRange
+from data_platform.contracts.event_day import utc_day
 from data_platform.contracts.model import Contract
-from data_platform.contracts.types import TypeKind, quote_identifier
+from data_platform.contracts.types import TypeKind
 from data_platform.errors import PublishBlocked
 from data_platform.lakehouse.snapshots import DataFile, Snapshot
 from data_platform.lakehouse.staging import stage
@@ -105,11 +106,7 @@ def within(day: str, days: DayRange) -> str:
 def day_of(contract: Contract) -> str | None:
     """SQL of a row's partition day; None for an unpartitioned dataset."""
     name = contract.partition_column
-    if name is None:
-        return None
-    if contract.column(name).type.kind is TypeKind.DATE:
-        return quote_identifier(name)
-    return f"CAST(make_timestamp(epoch_us({quote_identifier(name)})) AS DATE)"
+    return None if name is None else utc_day(contract, name)
 
 
 def published_rows(partition: str, rows: int) -> PartitionCount:

@@ -21,23 +21,46 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 def shop(kit: Kit) -> Kit:
     """Orders by day, revenue by day, and a whole table of totals that refuses a negative total."""
-    kit.raw("orders", ("order_id string required", "ordered_at timestamp required", "amount decimal(12,2)",
-                       "note string internal"), watermark="ordered_at")
-    kit.curated("orders", ("order_id string key", "ordered_at timestamp required", "day date required partition",
-                           "amount decimal(12,2) required min=-100 max=1000", "note string internal"),
-                "SELECT order_id, ordered_at, CAST(ordered_at AT TIME ZONE 'UTC' AS DATE) AS day, amount, note\n"
-                "FROM raw.shop.orders\n", materialization="admit", dedupe_key=["order_id"])
-    kit.served("revenue", ("day date key partition", "total decimal(38,2) required min=0"),
-               "SELECT day, sum(amount) AS total FROM curated.shop.orders\n"
-               "WHERE day >= $partition_start AND day < $partition_end GROUP BY day\n", materialization="partition")
-    kit.served("totals", ("orders int required",), "SELECT count(*) AS orders FROM curated.shop.orders\n",
-               materialization="table")
+    kit.raw(
+        "orders",
+        ("order_id string required", "ordered_at timestamp required", "amount decimal(12,2)", "note string internal"),
+        watermark="ordered_at",
+    )
+    kit.curated(
+        "orders",
+        (
+            "order_id string key",
+            "ordered_at timestamp required",
+            "day date required partition",
+            "amount decimal(12,2) required min=-100 max=1000",
+            "note string internal",
+        ),
+        "SELECT order_id, ordered_at, CAST(ordered_at AT TIME ZONE 'UTC' AS DATE) AS day, amount, note\n"
+        "FROM raw.shop.orders\n",
+        materialization="admit",
+        dedupe_key=["order_id"],
+    )
+    kit.served(
+        "revenue",
+        ("day date key partition", "total decimal(38,2) required min=0"),
+        "SELECT day, sum(amount) AS total FROM curated.shop.orders\n"
+        "WHERE day >= $partition_start AND day < $partition_end GROUP BY day\n",
+        materialization="partition",
+    )
+    kit.served(
+        "totals",
+        ("orders int required",),
+        "SELECT count(*) AS orders FROM curated.shop.orders\n",
+        materialization="table",
+    )
     return kit
 
 
 def drop(kit: Kit, name: str, *rows: tuple[str, str, str]) -> None:
     """A file of orders: (order_id, day, amount)."""
-    kit.drop(f"orders/{name}", csv_text(FIELDS, [(order, at(day), amount, "secret words") for order, day, amount in rows]))
+    kit.drop(
+        f"orders/{name}", csv_text(FIELDS, [(order, at(day), amount, "secret words") for order, day, amount in rows])
+    )
 
 
 @dataclass
@@ -67,20 +90,30 @@ class Shop:
     def location(self) -> Location:
         return load_location(self.kit.platform.settings)
 
-    def run(self, *names: str, days: DayRange | None = None, job: str | None = None,
-            partition: str | None = None) -> dg.ExecuteInProcessResult:
+    def run(
+        self, *names: str, days: DayRange | None = None, job: str | None = None, partition: str | None = None
+    ) -> dg.ExecuteInProcessResult:
         definitions = definitions_of(self.location, platform=self.kit.platform, progress=self.told)
         chosen = definitions.resolve_job_def(job) if job else definitions.resolve_implicit_global_asset_job_def()
         keys = [asset_key(dataset(name)) for name in names] or None
         tags = dict(range_tags(days)) if days else {}
-        return chosen.execute_in_process(instance=self.instance, asset_selection=keys, tags=tags, raise_on_error=False,
-                                         partition_key=partition, run_config=_QUIET)
+        return chosen.execute_in_process(
+            instance=self.instance,
+            asset_selection=keys,
+            tags=tags,
+            raise_on_error=False,
+            partition_key=partition,
+            run_config=_QUIET,
+        )
 
     def materialized(self, name: str) -> dict[str | None, Mapping[str, Any]]:
         """Metadata of the newest materialization of each partition."""
         records = self.instance.fetch_materializations(asset_key(dataset(name)), limit=1000).records
-        return {r.partition_key: {k: v.value for k, v in r.asset_materialization.metadata.items()}
-                for r in reversed(records) if r.asset_materialization}
+        return {
+            r.partition_key: {k: v.value for k, v in r.asset_materialization.metadata.items()}
+            for r in reversed(records)
+            if r.asset_materialization
+        }
 
 
 @contextmanager
@@ -92,8 +125,11 @@ def opened(kit: Kit) -> Iterator[Shop]:
 def verdicts(result: dg.ExecuteInProcessResult, name: str) -> dict[str, str]:
     """Verdict by check, as the run reported them."""
     key = asset_key(dataset(name))
-    return {e.check_name: str(e.metadata["verdict"].value)
-            for e in result.get_asset_check_evaluations() if e.asset_key == key}
+    return {
+        e.check_name: str(e.metadata["verdict"].value)
+        for e in result.get_asset_check_evaluations()
+        if e.asset_key == key
+    }
 
 
 def declared(shop_: Shop, name: str) -> Sequence[str]:

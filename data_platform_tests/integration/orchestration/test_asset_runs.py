@@ -18,14 +18,23 @@ THREE_DAYS = DayRange.of(date(2026, 3, 1), date(2026, 3, 3))
 
 
 def test_a_range_is_one_run_with_one_materialization_a_day(shop: Shop) -> None:
-    drop(shop.kit, "a.csv", ("A1", "2026-03-01", "10"), ("A2", "2026-03-01", "20"), ("A3", "2026-03-03", "5"),
-         ("A4", "2026-03-03", "5000"))
+    drop(
+        shop.kit,
+        "a.csv",
+        ("A1", "2026-03-01", "10"),
+        ("A2", "2026-03-01", "20"),
+        ("A3", "2026-03-03", "5"),
+        ("A4", "2026-03-03", "5000"),
+    )
     assert shop.run("raw.orders").success
     result = shop.run("curated.orders", "served.revenue", "served.totals", days=THREE_DAYS)
     assert result.success
     days = shop.materialized("curated.orders")
     assert {day: facts["dagster/partition_row_count"] for day, facts in days.items()} == {
-        "2026-03-01": 2, "2026-03-02": 0, "2026-03-03": 1}
+        "2026-03-01": 2,
+        "2026-03-02": 0,
+        "2026-03-03": 1,
+    }
     assert days["2026-03-03"]["fates"] == {"source": 2, "curated": 1, "quarantined": 1, "residual": 0}
     assert {facts["dagster/row_count"] for facts in days.values()} == {3}
     assert shop.materialized("served.totals")[None]["input_versions"] == {"curated.shop.orders": 1}
@@ -36,8 +45,11 @@ def test_the_ledger_of_a_batch_is_shown_file_by_file(shop: Shop) -> None:
     drop(shop.kit, "a.csv", ("A1", "2026-03-01", "10"), ("A2", "2026-03-01", "many"))
     result = shop.run("raw.orders")
     [facts] = shop.materialized("raw.orders").values()
-    [line] = [record.data for record in facts["ledger"]] if isinstance(facts["ledger"], list) else [
-        record.data for record in _records(result)]
+    [line] = (
+        [record.data for record in facts["ledger"]]
+        if isinstance(facts["ledger"], list)
+        else [record.data for record in _records(result)]
+    )
     assert (line["file"], line["source"], line["raw"], line["rejected"]) == ("a.csv", 2, 1, 1)
     assert verdicts(result, "raw.orders") == {"conservation": "passed", "readable": "failed"}
 
@@ -64,7 +76,11 @@ def test_a_blocked_publish_records_nothing_as_materialized_and_judges_every_chec
     assert sorted(verdicts(result, "served.revenue")) == declared(shop, "served.revenue")
     assert verdicts(result, "served.revenue")["total_bounds"] == "failed"
     [event] = [e for e in result.get_asset_check_evaluations() if e.check_name == "total_bounds"]
-    assert (event.passed, event.severity, event.metadata["failing_rows"].value) == (False, dg.AssetCheckSeverity.ERROR, 1)
+    assert (event.passed, event.severity, event.metadata["failing_rows"].value) == (
+        False,
+        dg.AssetCheckSeverity.ERROR,
+        1,
+    )
     assert not [e for e in result.get_asset_materialization_events() if e.asset_key.path[-1] == "revenue"]
     assert result.retry_attempts_for_node("served__shop__revenue") == 0
 
@@ -138,8 +154,9 @@ def test_one_partition_key_is_a_range_of_one_day(shop: Shop) -> None:
     drop(shop.kit, "a.csv", ("A1", "2026-03-01", "10"), ("A2", "2026-03-02", "20"))
     shop.run("raw.orders")
     assert shop.run(job="shop_daily", partition="2026-03-02").success
-    assert {day: facts["dagster/partition_row_count"] for day, facts in shop.materialized("curated.orders").items()} == {
-        "2026-03-02": 1}
+    assert {
+        day: facts["dagster/partition_row_count"] for day, facts in shop.materialized("curated.orders").items()
+    } == {"2026-03-02": 1}
 
 
 def test_a_dataset_made_by_day_asks_for_its_days(shop: Shop) -> None:

@@ -78,7 +78,9 @@ def test_raw_that_was_ingested_elsewhere_is_told_to_dagster(kit: Kit) -> None:
 def test_the_projects_own_instance_shows_the_runs(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     # As in the project's folder: relative places, and a program that was started below it.
     (kit.folder / "workspace.yaml").write_text("load_from: []\n")
-    (kit.folder / "dagster.yaml").write_text("storage: {sqlite: {base_dir: state/dagster}}\ntelemetry: {enabled: false}\n")
+    (kit.folder / "dagster.yaml").write_text(
+        "storage: {sqlite: {base_dir: state/dagster}}\ntelemetry: {enabled: false}\n"
+    )
     (kit.folder / "below").mkdir()
     monkeypatch.chdir(kit.folder / "below")
     drop(kit, "a.csv", ("A1", "2026-03-01", "10"))

@@ -20,9 +20,14 @@ def ingests(shop: Shop) -> list[dg.RunRequest]:
 
 
 def stale(shop: Shop) -> list[tuple[list[str], str | None, str | None]]:
-    return [(sorted(key.path[-1] for key in request.asset_selection or ()),
-             request.tags.get("dagster/asset_partition_range_start"), request.tags.get("dagster/asset_partition_range_end"))
-            for request in stale_requests(shop.location, shop.kit.platform)]
+    return [
+        (
+            sorted(key.path[-1] for key in request.asset_selection or ()),
+            request.tags.get("dagster/asset_partition_range_start"),
+            request.tags.get("dagster/asset_partition_range_end"),
+        )
+        for request in stale_requests(shop.location, shop.kit.platform)
+    ]
 
 
 def test_new_files_are_seen_once_and_not_again_once_ingested(shop: Shop) -> None:
@@ -55,7 +60,10 @@ def test_a_changed_file_of_the_same_name_is_new(shop: Shop) -> None:
 def test_exactly_the_affected_partitions_are_asked_for(shop: Shop) -> None:
     drop(shop.kit, "a.csv", ("A1", "2026-03-01", "10"), ("A2", "2026-03-02", "10"), ("A3", "2026-03-05", "10"))
     shop.kit.ingest("orders")
-    assert stale(shop) == [(["orders", "revenue"], "2026-03-01", "2026-03-02"), (["orders", "revenue"], "2026-03-05", "2026-03-05")]
+    assert stale(shop) == [
+        (["orders", "revenue"], "2026-03-01", "2026-03-02"),
+        (["orders", "revenue"], "2026-03-05", "2026-03-05"),
+    ]
     for first, last in (("2026-03-01", "2026-03-02"), ("2026-03-05", "2026-03-05")):
         shop.kit.materialize("curated.orders", first, last)
         shop.kit.materialize("served.revenue", first, last)
@@ -70,8 +78,12 @@ def test_exactly_the_affected_partitions_are_asked_for(shop: Shop) -> None:
 def test_what_is_asked_for_runs_as_asked(shop: Shop) -> None:
     drop(shop.kit, "a.csv", ("A1", "2026-03-01", "10"), ("A2", "2026-03-02", "10"))
     shop.kit.ingest("orders")
-    assert shop.run("curated.orders", "served.revenue", "served.totals",
-                    days=DayRange.of(NOON.date().replace(day=1), NOON.date().replace(day=2))).success
+    assert shop.run(
+        "curated.orders",
+        "served.revenue",
+        "served.totals",
+        days=DayRange.of(NOON.date().replace(day=1), NOON.date().replace(day=2)),
+    ).success
     assert stale(shop) == []
 
 
@@ -80,7 +92,9 @@ def test_a_blocked_day_is_asked_for_again_when_its_input_changes_or_the_next_day
     shop.kit.ingest("orders")
     shop.kit.materialize("curated.orders", "2026-03-01")
     [first] = keys(shop)
-    shop.run("served.revenue", "served.totals", days=DayRange.of(NOON.date().replace(day=1), NOON.date().replace(day=1)))
+    shop.run(
+        "served.revenue", "served.totals", days=DayRange.of(NOON.date().replace(day=1), NOON.date().replace(day=1))
+    )
     [blocked] = keys(shop)
     later(shop.kit, hours=1)
     assert keys(shop) == [blocked], "a gate that said no is not asked every hour"
@@ -98,8 +112,11 @@ def keys(shop: Shop) -> list[str | None]:
 
 def test_a_sensor_waits_for_the_runs_it_asked_for(shop: Shop) -> None:
     shop.instance.create_run_for_job(
-        definitions_of(shop.location).resolve_implicit_global_asset_job_def(), status=dg.DagsterRunStatus.STARTED,
-        tags={"dagster/sensor_name": STALE_PARTITIONS}, asset_selection=frozenset([dg.AssetKey(["raw", "shop", "orders"])]))
+        definitions_of(shop.location).resolve_implicit_global_asset_job_def(),
+        status=dg.DagsterRunStatus.STARTED,
+        tags={"dagster/sensor_name": STALE_PARTITIONS},
+        asset_selection=frozenset([dg.AssetKey(["raw", "shop", "orders"])]),
+    )
     assert is_under_way(shop.instance, STALE_PARTITIONS)
     assert not is_under_way(shop.instance, "new_files")
 
@@ -109,12 +126,18 @@ def test_sensors_and_schedules_evaluate_against_the_location(shop: Shop) -> None
     repository = definitions_of(shop.location).get_repository_def()
     with dg.build_sensor_context(instance=shop.instance, repository_def=repository) as context:
         tick = repository.get_sensor_def("new_files").evaluate_tick(context)
-    assert [request.asset_selection for request in tick.run_requests or ()] == [[dg.AssetKey(["raw", "shop", "orders"])]]
+    assert [request.asset_selection for request in tick.run_requests or ()] == [
+        [dg.AssetKey(["raw", "shop", "orders"])]
+    ]
     shop.kit.ingest("orders")
     with dg.build_sensor_context(instance=shop.instance, repository_def=repository) as context:
         tick = repository.get_sensor_def("stale_partitions").evaluate_tick(context)
-    assert [request.tags["dagster/asset_partition_range_start"] for request in tick.run_requests or ()] == ["2026-03-01"]
-    with dg.build_schedule_context(instance=shop.instance, repository_def=repository, scheduled_execution_time=NOON) as at_night:
+    assert [request.tags["dagster/asset_partition_range_start"] for request in tick.run_requests or ()] == [
+        "2026-03-01"
+    ]
+    with dg.build_schedule_context(
+        instance=shop.instance, repository_def=repository, scheduled_execution_time=NOON
+    ) as at_night:
         tick = repository.get_schedule_def("shop_refresh").evaluate_tick(at_night)
     assert [len(request.asset_selection or ()) for request in tick.run_requests or ()] == [3]
 

@@ -22,14 +22,20 @@ def test_the_warehouse_file_is_in_the_bucket_with_its_size(tmp_path: Path, monke
     kit = shop(Kit(tmp_path))
     drop(kit, "a.csv", ("A1", "2026-03-01", "10"))
     with s3_server() as server:
-        s3 = S3Settings(endpoint_url=server.endpoint_url, region=server.region, access_key_id=server.access_key_id,
-                        secret_access_key=SecretStr(str(server.secret_access_key)), allow_http=True)
+        s3 = S3Settings(
+            endpoint_url=server.endpoint_url,
+            region=server.region,
+            access_key_id=server.access_key_id,
+            secret_access_key=SecretStr(str(server.secret_access_key)),
+            allow_http=True,
+        )
         settings = kit.platform.settings.model_copy(update={"store": f"s3://{S3_BUCKET}/shop", "s3": s3})
         kit.close()
         summary = run_all(settings)
         assert (summary.failed, summary.skipped) == ((), ())
         with open_instance(settings) as instance:
             record = instance.event_log_storage.get_latest_asset_check_execution_by_key(
-                [dg.AssetCheckKey(dg.AssetKey(["warehouse", "served"]), "uploaded")])
+                [dg.AssetCheckKey(dg.AssetKey(["warehouse", "served"]), "uploaded")]
+            )
     [check] = record.values()
     assert check.status.value == "SUCCEEDED"

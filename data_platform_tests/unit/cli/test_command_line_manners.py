@@ -50,8 +50,13 @@ def test_the_list_of_nouns_names_them_all(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize(
     "arguments",
-    [["no-such-noun"], ["contracts", "lint", "--no-such-option"], ["rebuild"], ["quarantine", "release", "x"],
-     ["query", "SELECT 1", "--csv", "--json"]],
+    [
+        ["no-such-noun"],
+        ["contracts", "lint", "--no-such-option"],
+        ["rebuild"],
+        ["quarantine", "release", "x"],
+        ["query", "SELECT 1", "--csv", "--json"],
+    ],
 )
 def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == 2
@@ -62,8 +67,13 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(PublishBlocked("a gate said no"), 1), (ConfigurationError("mend the file"), 2), (SourceUnavailable("away"), 3),
-     (ZeroDivisionError("a bug"), 3), (KeyboardInterrupt(), 3)],
+    [
+        (PublishBlocked("a gate said no"), 1),
+        (ConfigurationError("mend the file"), 2),
+        (SourceUnavailable("away"), 3),
+        (ZeroDivisionError("a bug"), 3),
+        (KeyboardInterrupt(), 3),
+    ],
 )
 def test_errors_become_messages_and_exit_codes(
     error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -32,16 +32,21 @@ def shown(definitions: dg.Definitions) -> dict[str, Any]:
         node = graph.get(key)
         assets[key.to_user_string()] = {
             "after": sorted(parent.to_user_string() for parent in node.parent_keys),
-            "checks": {check.name: "blocking" if graph.get_check_spec(check).blocking else "shown"
-                       for check in sorted(node.check_keys, key=lambda check: check.name)},
+            "checks": {
+                check.name: "blocking" if graph.get_check_spec(check).blocking else "shown"
+                for check in sorted(node.check_keys, key=lambda check: check.name)
+            },
             "group": node.group_name,
             "kinds": sorted(node.kinds),
             "owners": sorted(node.owners),
             "partitioned": node.partitions_def is not None,
             "pools": sorted(node.pools or ()),
         }
-    jobs = {job.name: sorted(key.to_user_string() for key in job.asset_layer.executable_asset_keys)
-            for job in repository.get_all_jobs() if not job.name.startswith("__")}
+    jobs = {
+        job.name: sorted(key.to_user_string() for key in job.asset_layer.executable_asset_keys)
+        for job in repository.get_all_jobs()
+        if not job.name.startswith("__")
+    }
     return {
         "assets": assets,
         "jobs": jobs,
@@ -102,7 +107,9 @@ def test_multiprocess_is_one_word_of_the_settings(tmp_path: Path) -> None:
     assert many.executor.name == "multiprocess"
 
 
-@pytest.mark.parametrize(("text", "tag"), [("Commerce Data", "Commerce-Data"), ("a/b:c", "a-b-c"), ("x" * 70, "x" * 63)])
+@pytest.mark.parametrize(
+    ("text", "tag"), [("Commerce Data", "Commerce-Data"), ("a/b:c", "a-b-c"), ("x" * 70, "x" * 63)]
+)
 def test_any_text_becomes_a_tag_that_dagster_admits(text: str, tag: str) -> None:
     assert tag_text(text) == tag
     dg.AssetSpec("one", tags={"key": tag})

@@ -66,17 +66,24 @@ def test_one_range_is_one_run_with_everything_that_reads_it() -> None:
 
 
 def test_only_stale_datasets_and_their_readers_are_made() -> None:
-    graph = Graph({"orders": "", "visits": "", "revenue": "orders", "funnel": "visits"},
-                  {"orders": [4], "visits": [], "revenue": [], "funnel": []})
+    graph = Graph(
+        {"orders": "", "visits": "", "revenue": "orders", "funnel": "visits"},
+        {"orders": [4], "visits": [], "revenue": [], "funnel": []},
+    )
     assert blocks(graph) == [[(["orders", "revenue"], span(4, 4))]]
 
 
 def test_each_range_holds_exactly_the_datasets_that_are_stale_in_it() -> None:
-    graph = Graph({"orders": "", "lines": "", "revenue": "orders lines"},
-                  {"orders": [5], "lines": [4, 5, 6], "revenue": []})
-    assert blocks(graph) == [[
-        (["lines", "revenue"], span(4, 4)), (["orders", "lines", "revenue"], span(5, 5)), (["lines", "revenue"], span(6, 6)),
-    ]]
+    graph = Graph(
+        {"orders": "", "lines": "", "revenue": "orders lines"}, {"orders": [5], "lines": [4, 5, 6], "revenue": []}
+    )
+    assert blocks(graph) == [
+        [
+            (["lines", "revenue"], span(4, 4)),
+            (["orders", "lines", "revenue"], span(5, 5)),
+            (["lines", "revenue"], span(6, 6)),
+        ]
+    ]
 
 
 def test_a_gap_between_days_parts_two_runs() -> None:
@@ -102,7 +109,8 @@ def test_ranges_are_joined_when_there_are_too_many() -> None:
 def test_in_sequence_whole_datasets_join_the_ranges_beside_them() -> None:
     graph = Graph({"customers": "", "orders": "", "value": "orders customers"}, {"orders": [1, 9]}, whole=["customers"])
     assert make_plan(graph).in_sequence() == (
-        Block((name("customers"), name("orders")), span(1, 1)), Block((name("orders"), name("value")), span(9, 9)),
+        Block((name("customers"), name("orders")), span(1, 1)),
+        Block((name("orders"), name("value")), span(9, 9)),
     )
 
 

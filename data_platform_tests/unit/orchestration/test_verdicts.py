@@ -20,9 +20,18 @@ from data_platform.orchestration.verdicts import Finding, batch_findings, check_
 from data_platform.publication.receipt import PartitionCount
 from data_platform.quality.verdicts import Verdict
 
-DATASET = Dataset(Contract(
-    name=DatasetName.parse("curated.shop.orders"), version="1.2.0", status="active", path="orders.odcs.yaml", sha256="",
-    columns=(), owner=Owner(team="Shop"), materialization=Materialization.TABLE))
+DATASET = Dataset(
+    Contract(
+        name=DatasetName.parse("curated.shop.orders"),
+        version="1.2.0",
+        status="active",
+        path="orders.odcs.yaml",
+        sha256="",
+        columns=(),
+        owner=Owner(team="Shop"),
+        materialization=Materialization.TABLE,
+    )
+)
 
 
 def check(severity: Severity) -> DeclaredCheck:
@@ -35,17 +44,24 @@ def result(severity: Severity, finding: Finding | None) -> dg.AssetCheckResult:
     return only
 
 
-@pytest.mark.parametrize(("verdict", "passed"), [
-    (Verdict.PASSED, True), (Verdict.FAILED, False), (Verdict.UNKNOWN, False), (Verdict.NOT_APPLICABLE, True)])
+@pytest.mark.parametrize(
+    ("verdict", "passed"),
+    [(Verdict.PASSED, True), (Verdict.FAILED, False), (Verdict.UNKNOWN, False), (Verdict.NOT_APPLICABLE, True)],
+)
 def test_only_a_failed_or_unknown_verdict_is_not_passed(verdict: Verdict, passed: bool) -> None:
     shown = result(Severity.BLOCK, Finding(verdict=verdict))
     assert shown.passed is passed
     assert shown.metadata["verdict"].value == verdict.value
 
 
-@pytest.mark.parametrize(("severity", "shown"), [
-    (Severity.BLOCK, dg.AssetCheckSeverity.ERROR), (Severity.QUARANTINE, dg.AssetCheckSeverity.WARN),
-    (Severity.WARN, dg.AssetCheckSeverity.WARN)])
+@pytest.mark.parametrize(
+    ("severity", "shown"),
+    [
+        (Severity.BLOCK, dg.AssetCheckSeverity.ERROR),
+        (Severity.QUARANTINE, dg.AssetCheckSeverity.WARN),
+        (Severity.WARN, dg.AssetCheckSeverity.WARN),
+    ],
+)
 def test_a_breach_is_an_error_only_where_it_blocks(severity: Severity, shown: dg.AssetCheckSeverity) -> None:
     assert result(severity, Finding(verdict=Verdict.UNKNOWN)).severity is shown
 
@@ -80,9 +96,21 @@ def test_the_ledger_passes_only_where_every_raw_row_has_one_fate() -> None:
 
 def batch(number: int, *, source: int, raw: int, rejected: int) -> BatchEntry:
     now = datetime(2026, 3, number, tzinfo=UTC)
-    return BatchEntry(dataset="raw.shop.orders", source="drop", number=number, batch_id=f"drop/{number}", manifest_sha256="",
-                      received_at=now, contract_version="1.0.0", source_rows=source, raw_rows=raw, rejected_rows=rejected,
-                      raw_version=number, rejected_version=number, recorded_at=now)
+    return BatchEntry(
+        dataset="raw.shop.orders",
+        source="drop",
+        number=number,
+        batch_id=f"drop/{number}",
+        manifest_sha256="",
+        received_at=now,
+        contract_version="1.0.0",
+        source_rows=source,
+        raw_rows=raw,
+        rejected_rows=rejected,
+        raw_version=number,
+        rejected_version=number,
+        recorded_at=now,
+    )
 
 
 def test_readable_judges_the_newest_batch_and_conservation_all_of_them() -> None:
@@ -94,8 +122,15 @@ def test_readable_judges_the_newest_batch_and_conservation_all_of_them() -> None
     assert (found[CONSERVATION].verdict, found[CONSERVATION].failing_rows) == (Verdict.FAILED, 1)
 
 
-@pytest.mark.parametrize(("error", "retries"), [
-    (SourceUnavailable("no answer"), True), (CommitConflict("another"), True), (PublishBlocked("no"), False),
-    (TamperedObject("no"), False), (KeyError("bug"), False)])
+@pytest.mark.parametrize(
+    ("error", "retries"),
+    [
+        (SourceUnavailable("no answer"), True),
+        (CommitConflict("another"), True),
+        (PublishBlocked("no"), False),
+        (TamperedObject("no"), False),
+        (KeyError("bug"), False),
+    ],
+)
 def test_only_what_may_pass_is_tried_again(error: Exception, retries: bool) -> None:
     assert failure(error).allow_retries is retries
