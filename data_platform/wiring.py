@@ -14,6 +14,7 @@ from data_platform.connectors.ingest import Ingester
 from data_platform.connectors.protocol import Place
 from data_platform.contracts.domains import Project, discover
 from data_platform.contracts.parse_cache import ParseCache
+from data_platform.errors import ConfigurationError
 from data_platform.lakehouse.credentials import StoreCredentials
 from data_platform.lakehouse.duck import Engine
 from data_platform.lakehouse.object_store import ObjectStore, open_store
@@ -91,7 +92,12 @@ class Platform:
     @cached_property
     def metastore(self) -> Metastore:
         """The control-plane database, at the newest schema."""
-        self.settings.home.mkdir(parents=True, exist_ok=True)
+        try:
+            self.settings.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the home {self.settings.home} cannot be made ({error.strerror}); name another in DATA_PLATFORM_HOME"
+            ) from error
         metastore = open_metastore(self.settings.metastore_url)
         metastore.migrate()
         return metastore

@@ -13,6 +13,7 @@ from data_platform.cli.output import counted, print_json, print_table, say, stdo
 from data_platform.connectors.protocol import connector_faults
 from data_platform.contracts.domains import Project, discover, read_project
 from data_platform.contracts.model import DatasetName
+from data_platform.contracts.places import nearest
 from data_platform.contracts.rules import rules_of
 from data_platform.errors import ConfigurationError, Fault
 from data_platform.quality.proof import Proof, prove
@@ -74,18 +75,18 @@ def prove_rules(*, dataset: str | None, as_json: bool) -> int:
 
 
 def dataset_name(project: Project, text: str) -> DatasetName:
-    """The dataset that somebody typed, `layer.domain.name` or `layer/domain/name`.
+    """The dataset that somebody typed: `layer.domain.name`, or as much of its end as names one dataset only.
 
     Raises:
         ConfigurationError: the text is no name, or the project has no such dataset.
     """
-    try:
-        name = DatasetName.parse(text)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"{error}; write for example {next(iter(project.datasets), 'curated.shop.orders')}"
-        ) from error
-    return project.dataset(name).name
+    wanted = text.replace("/", ".").split(".")
+    found = [name for name in project.datasets if list(name.key[-len(wanted) :]) == wanted]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ConfigurationError(f"{text!r} names {', '.join(map(str, found))}; write one of them")
+    raise ConfigurationError(f"there is no dataset {text}; {nearest(text, map(str, project.datasets))}")
 
 
 def _verdict(proof: Proof) -> str:

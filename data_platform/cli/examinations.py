@@ -211,8 +211,8 @@ def _ledger(platform: Platform) -> Iterator[Finding]:
                 area="ledger",
                 subject=str(name),
                 state=State.WARNING,
-                detail=f"{pending} rows are pending",
-                next=f"data-platform quarantine list {name}; mend, then data-platform run {name}",
+                detail=f"{pending} rows are pending: a check blocked their publish",
+                next=f"data-platform run {name} says which check; mend the source or the contract, and run it again",
             )
         elif lines:
             yield Finding(

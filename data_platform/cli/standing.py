@@ -27,7 +27,7 @@ class Standing:
         residual: rows of the ledger without a fate or with two; 0 when it closes.
         pending: rows that a blocked publish keeps back.
         complete_to: the last day up to which nothing more is expected; None where it cannot be told.
-        lag: from the end of that day until now.
+        lag_seconds: from the end of that day until now.
         seconds: of the last run.
     """
 
@@ -40,7 +40,7 @@ class Standing:
     residual: int = 0
     pending: int = 0
     complete_to: date | None = None
-    lag: timedelta | None = None
+    lag_seconds: float | None = None
     seconds: float | None = None
 
     @property
@@ -76,7 +76,7 @@ class Standings:
             pending=sum(line.pending for line in platform.metastore.partitions.latest(str(name))),
             complete_to=complete_to,
             seconds=run.seconds if run else None,
-            lag=platform.clock.now() - _end(complete_to) if complete_to else None,
+            lag_seconds=(platform.clock.now() - _end(complete_to)).total_seconds() if complete_to else None,
         )
 
     def all(self) -> list[Standing]:
@@ -135,7 +135,7 @@ def row_of(standing: Standing) -> tuple[object, ...]:
         standing.failed,
         standing.residual,
         standing.complete_to,
-        _lag(standing.lag),
+        _lag(standing.lag_seconds),
         None if standing.seconds is None else f"{standing.seconds:.2f}",
     )
 
@@ -146,9 +146,10 @@ def _word(check: CheckEntry) -> str:
     return "failed" if check.severity == Severity.BLOCK else "warned"
 
 
-def _lag(lag: timedelta | None) -> str | None:
-    if lag is None:
+def _lag(seconds: float | None) -> str | None:
+    if seconds is None:
         return None
+    lag = timedelta(seconds=seconds)
     return f"{lag.days} d" if lag.days else f"{lag.seconds // 3600} h"
 
 
