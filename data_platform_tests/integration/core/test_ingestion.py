@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from data_platform.connectors.ingest import Ingester
+from data_platform.connectors.protocol import connector_faults
 from data_platform.errors import ConfigurationError, SourceUnavailable
 from data_platform.lakehouse.landing import LandingLog
 from data_platform.lakehouse.table_ref import Zone
@@ -253,3 +254,44 @@ def test_landed_bytes_are_those_of_the_source_rejected_or_not(kit: Kit) -> None:
         next((kit.platform.settings.home / "store/landing/shop/orders/batches/orders").iterdir()).read_text()
     )
     assert [o["name"] for o in manifest["objects"]] == ["a.csv", "b.csv", "c.csv"]
+
+
+def test_a_contract_that_raw_cannot_take_is_refused_before_a_manifest_names_it(kit: Kit) -> None:
+    orders(kit)
+    kit.drop("orders/a.csv", text("A1"))
+    kit.ingest("orders")
+    orders(kit, raw=[*RAW[:2], "amount string", RAW[3]])
+    kit.reopen()
+    kit.drop("orders/b.csv", text("B1"))
+    with pytest.raises(ConfigurationError, match="orders_v2"):
+        kit.ingest("orders")
+    orders(kit)
+    kit.reopen()
+    kit.ingest("orders")
+    assert raw_ids(kit) == ["A1", "B1"]
+
+
+@pytest.mark.parametrize(("options", "said"), [({"kind": "ftp"}, "file_drop"), ({"paht": "x"}, "paht")])
+def test_a_faulty_source_instance_is_a_fault_with_its_line(kit: Kit, options: dict[str, str], said: str) -> None:
+    orders(kit)
+    entry = {"kind": "file_drop", "dataset": "raw.shop.orders", "path": "x/*", **options}
+    file = kit.folder / "domains" / "shop" / "connectors.yaml"
+    file.write_text(f"connectors: {json.dumps({'orders': entry})}\n")
+    (fault,) = connector_faults(kit.platform.project)
+    assert said in fault.message
+    assert fault.path.endswith("connectors.yaml")
+    assert fault.line == 1
+
+
+def test_a_held_record_keeps_an_amount_to_its_last_digit(kit: Kit) -> None:
+    orders(
+        kit,
+        raw=[*RAW[:2], "amount decimal(38,2)", RAW[3]],
+        columns=(*CURATED[:3], "amount decimal(38,2) max=1", *CURATED[4:]),
+    )
+    amount = "123456789012345678901234567890123456.70"
+    kit.drop("orders/a.csv", csv_text(FIELDS, [("A1", at("2026-03-01"), amount, "")]))
+    kit.ingest("orders")
+    kit.materialize("curated.orders", "2026-03-01")
+    ((record,),) = ([row["record"]] for row in kit.held("curated.orders"))
+    assert amount in record
