@@ -15,6 +15,8 @@ from data_platform.metastore.deliveries import DeliveryEntry
 from data_platform.publication.receipt import Receipt
 from data_platform.publication.recording import Recorder
 
+_LOOK_BACK = 50  # lines of the ledger; every writer looks, so a gap never grows old
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
@@ -31,11 +33,14 @@ class Recovery:
         newest = table.version()
         if newest < 0:
             return 0
-        known = self.recorder.metastore.commits.head(_path(table.ref))
-        first = known.version + 1 if known is not None else 0
+        # A gap may lie below the newest line: a compaction can be acknowledged over a publish whose process died.
+        latest = self.recorder.metastore.commits.history(_path(table.ref), limit=_LOOK_BACK)
+        known = {entry.version for entry in latest}
+        first = next((v for v in range(min(known, default=0), newest + 1) if v not in known), newest + 1)
         if first > newest:
             return 0
-        return sum(1 for logged in table.history(first) if self._record(table.ref, logged))
+        lacking = [logged for logged in table.history(first) if logged.version not in known]
+        return sum(1 for logged in lacking if self._record(table.ref, logged))
 
     def catch_up_all(self, report: Callable[[TableRef, int], None]) -> None:
         """Catches every table of the lake up; `report` is told how many commits each one lacked."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from data_platform.lakehouse.table_ref import Zone
 from data_platform.publication.publish import new_file_name
 from data_platform.wiring import Platform
 from data_platform_tests.end_to_end.conftest import CleanRun
+from data_platform_tests.end_to_end.dying_process import EXIT_CODE
 from data_platform_tests.end_to_end.processes import finish, start
-from data_platform_tests.end_to_end.walking import at, hashes, materialize, open_ledgers, repeated_places
+from data_platform_tests.end_to_end.walking import at, hashes, materialize, open_ledgers, repeated_places, walk
 
 COMPACTED = (Zone.RAW, Zone.CURATED, Zone.SERVED)
 
@@ -62,6 +64,17 @@ def test_compaction_during_publishes_changes_nothing(clean: CleanRun, tmp_path: 
         compacted += compact_all(platform)[0]
     check(tmp_path / "home", clean)
     assert compacted > 0, f"nothing was compacted, {conflicts} conflicts"
+
+
+def test_a_compaction_over_a_publish_whose_process_died_hides_nothing(clean: CleanRun, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(clean.home_after_first, tmp_path / "home"))
+    died = start("dying_process", home, clean.second, "raw.kiosk.orders")
+    died.communicate(timeout=120)
+    assert died.returncode == EXIT_CODE
+    with at(home, clean.second) as platform:
+        assert compact_all(platform)[0] > 0  # acknowledged above the commit that nobody recorded
+        walk(platform)
+    check(home, clean)
 
 
 def compact_all(platform: Platform) -> tuple[int, int]:
