@@ -2,7 +2,8 @@
 
 Reads the files with declared types, writes raw, curated and served Parquet, and runs the contract's rules as one SQL
 pass per table. It lands nothing, keeps no versions, counts no fates and publishes without an audit step.
-Usage: python -m data_platform.benchmarks.plain_script SOURCE OUT
+With a third word, `dirty`, it reads with `ignore_errors`: what it cannot read is lost without a trace.
+Usage: python -m data_platform.benchmarks.plain_script SOURCE OUT [dirty]
 """
 
 from __future__ import annotations
@@ -32,16 +33,17 @@ EVENT_RULES = (
 )
 
 
-def run(source: Path, out: Path) -> None:
+def run(source: Path, out: Path, *, ignore_errors: bool = False) -> None:
     """Builds every table below `out`."""
     out.mkdir(parents=True, exist_ok=True)
     con = duckdb.connect(config={"memory_limit": "1200MB", "temp_directory": str(out / "spill")})
     con.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
     con.execute("ATTACH ':memory:' AS raw; ATTACH ':memory:' AS curated")
     con.execute("CREATE SCHEMA raw.commerce; CREATE SCHEMA curated.commerce")
+    lenient = ", ignore_errors = true" if ignore_errors else ""
     lines, events = source / "order_lines" / "*.csv", source / "web_events" / "*.ndjson"
-    _table(con, out, "raw", "order_lines", f"FROM read_csv('{lines}', header = true, columns = {LINES})")
-    _table(con, out, "raw", "web_events", f"FROM read_json('{events}', format = 'nd', columns = {EVENTS})")
+    _table(con, out, "raw", "order_lines", f"FROM read_csv('{lines}', header = true, columns = {LINES}{lenient})")
+    _table(con, out, "raw", "web_events", f"FROM read_json('{events}', format = 'nd', columns = {EVENTS}{lenient})")
     domain = Path(__file__).parents[1] / "domains" / "commerce"
     for name, key, order, rules in (
         ("order_lines", "order_id, line_number", "ordered_at DESC", LINE_RULES),
@@ -72,4 +74,4 @@ def _table(con: duckdb.DuckDBPyConnection, out: Path, layer: str, name: str, sel
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]), Path(sys.argv[2]))
+    run(Path(sys.argv[1]), Path(sys.argv[2]), ignore_errors="dirty" in sys.argv[3:])

@@ -48,11 +48,12 @@ class Workspace:
         """One run of the platform in an empty home, process start included."""
         return measure(PLATFORM, environment=self.environment(source), log=self.folder / "platform.log")
 
-    def run_plain(self, source: Path) -> Measurement:
+    def run_plain(self, source: Path, *, is_dirty: bool) -> Measurement:
         """One run of the plain script into an empty folder."""
         out = self.folder / "plain"
         shutil.rmtree(out, ignore_errors=True)
-        return measure((*PLAIN, str(source), str(out)), environment={}, log=self.folder / "plain.log")
+        words = ("dirty",) if is_dirty else ()
+        return measure((*PLAIN, str(source), str(out), *words), environment={}, log=self.folder / "plain.log")
 
 
 def compare_whole_way(
@@ -66,6 +67,6 @@ def compare_whole_way(
         report(f"pair {pair + 1} of {pairs}: platform")
         ours.append(workspace.run_platform(source))
         report(f"pair {pair + 1} of {pairs}: plain script")
-        theirs.append(workspace.run_plain(source))
+        theirs.append(workspace.run_plain(source, is_dirty=dirt > 0))
     name = "whole way, clean" if dirt == 0 else "whole way, dirty"
     return Comparison(name=name, ours=tuple(ours), theirs=tuple(theirs))

@@ -16,6 +16,7 @@ from data_platform.contracts.model import Contract, FileFormat
 from data_platform.contracts.types import ColumnType, TypeKind
 from data_platform.formats.json_lines import LineSorter, LineStretch, SortedLines
 from data_platform.formats.json_records import JsonFault, JsonParser, JsonRecord
+from data_platform.formats.json_sieve import JsonSieve
 from data_platform.formats.lexical import Fault
 from data_platform.formats.reading import keeps_extra, record_schema
 from data_platform.formats.rejected import RAW_TEXT_LIMIT_BYTES, Reason, RejectedRecord
@@ -47,6 +48,7 @@ class JsonStretchReader:
         self._contract = contract
         self._parser = JsonParser(contract, file_format)
         self._sorter = LineSorter(contract, file_format)
+        self._sieve = JsonSieve(contract)
         self._note_added = note_added
         self._is_columnar = is_columnar(contract, file_format)
         self._skips_kernel = False
@@ -96,6 +98,8 @@ class JsonStretchReader:
         chosen: npt.NDArray[np.int64],
         outcome: _Outcome,
         exact: list[npt.NDArray[np.int64]],
+        *,
+        is_sieved: bool = False,
     ) -> None:
         """Reads the chosen lines by the kernel, in the largest slices it takes; the others join `exact`."""
         if not len(chosen):
@@ -105,10 +109,16 @@ class JsonStretchReader:
             self._take(table, chosen, outcome, exact)
         elif len(chosen) <= _BISECT_FLOOR:
             exact.append(chosen)
+        elif not is_sieved:
+            # The kernel does not say which lines it refused. Halving finds one; a sieve finds the usual ones at once.
+            spans = zip(lines.starts[chosen].tolist(), lines.ends[chosen].tolist(), strict=True)
+            passes = np.fromiter((self._sieve.passes(data[start:end]) for start, end in spans), np.bool_, len(chosen))
+            exact.append(chosen[~passes])
+            self._try_kernel(data, lines, chosen[passes], outcome, exact, is_sieved=True)
         else:
             half = len(chosen) // 2
-            self._try_kernel(data, lines, chosen[:half], outcome, exact)
-            self._try_kernel(data, lines, chosen[half:], outcome, exact)
+            self._try_kernel(data, lines, chosen[:half], outcome, exact, is_sieved=True)
+            self._try_kernel(data, lines, chosen[half:], outcome, exact, is_sieved=True)
 
     def _kernel(self, data: bytes, rows: int) -> pa.Table | None:
         options = pa_json.ReadOptions(use_threads=False, block_size=len(data) + 1)
