@@ -8,9 +8,11 @@
     │   └── UpstreamBlocked     an input partition in range is blocked or pending
     ├── RetryableError          the same call may succeed later                             exit 3
     │   ├── CommitConflict      another writer committed first
-    │   └── SourceUnavailable   a source or store did not answer
+    │   ├── SourceUnavailable   a source or store did not answer
+    │   └── SourceRefused       a source did not take the credential
     ├── FatalError              a person has to look; retrying cannot help                  exit 3
     │   ├── DamagedTable        an acknowledged commit or file is torn or missing
+    │   ├── SourceGap           records that come next are gone at the source
     │   ├── TamperedObject      landed bytes no longer have their digest
     │   └── ConservationBroken  counts do not close, or two compilations of a rule disagree
     └── AccessDenied            no policy grants this                                       exit 1
@@ -101,12 +103,20 @@ class SourceUnavailable(RetryableError):
     """A source or the store did not answer."""
 
 
+class SourceRefused(RetryableError):
+    """A source did not take the credential; it is read again before the next attempt."""
+
+
 class FatalError(PlatformError):
     """A person has to look; retrying cannot help."""
 
 
 class DamagedTable(FatalError):
     """An acknowledged commit, its log entry or one of its files is torn or missing."""
+
+
+class SourceGap(FatalError):
+    """Records after the last position are gone at the source; only a person may decide to go on without them."""
 
 
 class TamperedObject(FatalError):

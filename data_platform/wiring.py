@@ -28,6 +28,7 @@ from data_platform.publication.lease import Leases
 from data_platform.publication.publish import Publisher
 from data_platform.publication.recording import LineageWriter, Recorder
 from data_platform.publication.recovery import Recovery
+from data_platform.publication.upkeep import Upkeep
 from data_platform.publication.warehouse import Warehouse
 from data_platform.settings import Settings
 from data_platform.transforms.graph import Graph, read_graph
@@ -135,7 +136,7 @@ class Platform:
             recorder=self.recorder,
             clock=self.clock,
         )
-        place = Place(source=self.settings.source, spool=self.settings.spool_dir)
+        place = Place(source=self.settings.source, spool=self.settings.spool_dir, clock=self.clock)
         return Ingester(
             project=self.project,
             store=self.store,
@@ -178,6 +179,11 @@ class Platform:
         return Warehouse(
             file=self.settings.warehouse_file, store=self.store, lake=self.lake, heads=self.heads, engine=self.engine
         )
+
+    @cached_property
+    def upkeep(self) -> Upkeep:
+        """Compacts and checkpoints tables."""
+        return Upkeep(lake=self.lake, engine=self.engine, heads=self.heads, leases=self.leases, recorder=self.recorder)
 
     @cached_property
     def leases(self) -> Leases:

@@ -10,7 +10,7 @@ from pathlib import Path
 from data_platform.cli.driven import driven_by
 from data_platform.cli.environment import settings_here
 from data_platform.cli.output import counted, print_json, print_table, say, stdout, working
-from data_platform.connectors.protocol import connector_faults
+from data_platform.connectors.kinds import connector_faults
 from data_platform.contracts.domains import Project, discover, read_project
 from data_platform.contracts.model import DatasetName
 from data_platform.contracts.places import nearest

@@ -12,6 +12,7 @@ from data_platform.contracts.domains import Dataset, Project
 from data_platform.contracts.model import Column, Contract, DatasetName, Layer
 from data_platform.contracts.rules import Rule, rules_of
 from data_platform.errors import ConfigurationError
+from data_platform.transforms.changes import BY_KEY, with_deletes
 from data_platform.transforms.graph import read_graph
 from data_platform.transforms.recipe import is_by_day
 
@@ -75,6 +76,7 @@ def _making(project: Project, dataset: Dataset) -> dict[str, str]:
         "primary key": ", ".join(contract.primary_key),
         "dedupe key": ", ".join(contract.dedupe_key),
         "sequence": ", ".join(contract.sequence),
+        "deletes": _deletes(project, dataset),
         "event time": contract.watermark or "",
         "delivery": contract.delivery.value if dataset.name.layer is Layer.RAW else "",
         "unknown fields": contract.schema_change.value if dataset.name.layer is Layer.RAW else "",
@@ -107,6 +109,20 @@ def _lateness(project: Project, contract: Contract) -> timedelta:
         return contract.allowed_lateness or (project.dataset(raw[0]).contract.allowed_lateness if raw else timedelta(0))
     except ConfigurationError:
         return contract.allowed_lateness
+
+
+def _deletes(project: Project, dataset: Dataset) -> str:
+    """What tells deletions, truncations and rows without meaning apart from states, also where nobody wrote it."""
+    inputs = read_graph(project).inputs[dataset.name]
+    if not inputs or dataset.contract.materialization not in BY_KEY:
+        return ""
+    deletes = with_deletes(dataset.contract, project.dataset(inputs[0]).contract).deletes
+    if deletes is None:
+        return ""
+    said = {"deletes": deletes.values, "truncates": deletes.truncates, "is ignored": deletes.ignores}
+    parts = [f"{', '.join(map(str, values))} {verb}" for verb, values in said.items() if values]
+    implied = "" if dataset.contract.deletes else " (as Debezium says it)"
+    return f"{deletes.column}: {'; '.join(parts)}{implied}"
 
 
 def _format(contract: Contract) -> str:

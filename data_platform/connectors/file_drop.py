@@ -8,42 +8,38 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from data_platform.connectors.options import Options, read_options
 from data_platform.connectors.protocol import Delivery, IsKnown, Place, Poll
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.errors import ConfigurationError, SourceUnavailable
-from data_platform.lakehouse.landing import Json
+from data_platform.lakehouse.landing import Identity, Json
 
 _READ_BYTES = 1 << 20
 _CACHE: TypeAdapter[dict[str, tuple[str, str]]] = TypeAdapter(dict[str, tuple[str, str]])
 
 
-class FileDropOptions(BaseModel):
+class FileDropOptions(Options):
     """Options of a `file_drop` entry.
 
     Attributes:
         path: glob, relative to the project's source folder unless absolute.
-        max_batch_bytes: how much one poll takes at most; a single larger file is a batch of its own.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     path: str
-    max_batch_bytes: int = 1 << 30
 
 
 class FileDrop:
     """Files matching a glob in a local folder."""
 
     version = "file_drop/1"
+    identity = Identity.CONTENT
+    credential = None
 
     def __init__(self, entry: ConnectorEntry, place: Place) -> None:
-        try:
-            self._options = FileDropOptions.model_validate(dict(entry.options))
-        except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise ConfigurationError(f"connector {entry.name} ({entry.path}:{entry.line}): {wrong}") from error
+        self._name = entry.name
+        self._options = read_options(FileDropOptions, entry)
         pattern = Path(self._options.path)
         self._folder, self._pattern = _split(pattern if pattern.is_absolute() else place.source / pattern)
         self._digests = _DigestCache(place.spool / "file_drop" / f"{entry.name}.json")
@@ -62,7 +58,7 @@ class FileDrop:
         assert isinstance(seen, int)
         return Poll(deliveries=tuple(fresh), position_to={"deliveries": seen + len(fresh)})
 
-    def peek(self, is_known: IsKnown) -> tuple[str, ...]:
+    def peek(self, position: Mapping[str, Json], is_known: IsKnown) -> tuple[str, ...]:
         """A mark of each file that looks new, by name; a stat for each file, and nothing is read."""
         try:
             facts = [
@@ -79,6 +75,16 @@ class FileDrop:
 
     def acknowledge(self, position: Mapping[str, Json]) -> None:
         """Nothing: the files stay where they are."""
+
+    def position_at(self, where: str) -> Mapping[str, Json]:
+        """Files are told by their bytes, so that there is nothing to go back to."""
+        raise ConfigurationError(
+            f"connector {self._name}: a file drop takes each file once, by its bytes, and cannot go back to {where!r}; "
+            "what it took is in landing, and `data-platform rebuild` computes everything from there again"
+        )
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def _fresh(self, is_known: IsKnown) -> list[Delivery]:
         fresh: list[Delivery] = []

@@ -1,36 +1,124 @@
-"""The loop: poll, land, manifest, commit, acknowledge. Before it polls, it finishes every manifest that a crash left.
+"""The loop: finish what a crash left, poll, land, commit, acknowledge. Written once, for every kind.
 
-Whoever loses the put of a manifest discards its poll and starts again from the winner's end.
+What a poll becomes is in `source_log`; how often and by whom the loop is run is not known here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import date
-from pathlib import Path
-
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from data_platform.clock import Clock
-from data_platform.connectors.protocol import Connector, Delivery, IsKnown, Place, Poll, open_connector
-from data_platform.contracts.days import DayRange
-from data_platform.contracts.delivery_dates import delivery_date
+from data_platform.connectors.credentials import with_renewal
+from data_platform.connectors.heartbeat import Heart
+from data_platform.connectors.kinds import Pace, open_connector, pace_of
+from data_platform.connectors.liveness import is_running
+from data_platform.connectors.protocol import Connector, Place, Poll
+from data_platform.connectors.source_log import SourceLog
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.domains import Project
-from data_platform.contracts.model import Contract, DatasetName
-from data_platform.contracts.model import Delivery as DeliveryKind
-from data_platform.contracts.odcs import read_contract_text
-from data_platform.errors import CommitConflict, FaultyProject, SourceUnavailable
-from data_platform.lakehouse.landing import Json, LandedObject, LandingLog, Manifest, SkippedDelivery
+from data_platform.contracts.model import DatasetName
+from data_platform.lakehouse.landing import Identity, Json, LandingLog
 from data_platform.lakehouse.object_store import ObjectStore
-from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.metastore.engine import Metastore
 from data_platform.publication.batches import BatchCommitter
 from data_platform.publication.candidate import Run
 from data_platform.publication.lease import Leases
 from data_platform.publication.receipt import BatchCount
 from data_platform.publication.recovery import Recovery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one turn of the loop did.
+
+    Attributes:
+        batches: that raw holds now and did not before, finished ones of a crash included.
+        position: of the source, after them.
+        backlog: what the source still held after the poll; None where nobody asked.
+        is_idle: whether the source had nothing new.
+    """
+
+    batches: tuple[BatchCount, ...]
+    position: Mapping[str, Json]
+    backlog: int | None
+    is_idle: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Ingestion:
+    """One source instance under way: its open connector, and the last batch as far as this process knows."""
+
+    connector: Connector
+    log: SourceLog
+    leases: Leases
+    last: int = 0
+    position: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
+    _is_settled: bool = False
+
+    def step(self, run: Run) -> Step:
+        """One turn: at most one poll, at most one new batch.
+
+        Raises:
+            SourceUnavailable, SourceRefused, SourceGap: see `protocol`; what was committed before stays.
+        """
+        with self.leases.hold(f"ingest/{self.log.contract.name}/{self.log.source}"):
+            was_settled, self._is_settled = self._is_settled, False  # an error leaves it to be settled again
+            batches = () if was_settled and not self._is_overtaken() else self._settle(run)
+            poll = self._poll()
+            if poll is None:
+                self._is_settled = True
+                return Step(batches=batches, position=self.position, backlog=None, is_idle=True)
+            batches += self._take(poll, run)
+            return Step(batches=batches, position=self.position, backlog=poll.backlog, is_idle=False)
+
+    def go_back(self, where: str, run: Run) -> Step:
+        """Appends a batch without deliveries whose end is the place to read from once more."""
+        with self.leases.hold(f"ingest/{self.log.contract.name}/{self.log.source}"):
+            batches = self._settle(run)
+            position = with_renewal(self.connector.credential, lambda: self.connector.position_at(where))
+            batches += self._take(Poll(deliveries=(), position_to=position), run)
+            return Step(batches=batches, position=self.position, backlog=None, is_idle=False)
+
+    def tell(self, heart: Heart, step: Step) -> None:
+        """Notes the turn for the next beat. An idle one asks what the source still holds, so that stuck is told apart."""
+        backlog = step.backlog
+        if step.is_idle:
+            backlog = len(self.connector.peek(self.position, self.log.is_known(self.connector.identity)))
+        times = [batch.newest_event_time for batch in step.batches if batch.newest_event_time is not None]
+        credential = self.connector.credential
+        heart.progress(
+            step.position,
+            rows=sum(batch.source_rows for batch in step.batches),
+            backlog=backlog,
+            newest=max(times, default=None),
+            credential_age_seconds=credential.age_seconds if credential else None,
+        )
+
+    def _settle(self, run: Run) -> tuple[BatchCount, ...]:
+        # Read before finishing: a manifest that another process adds meanwhile takes the number after it.
+        self.last = self.log.landing.last_number(self.log.source)
+        self.position = self.log.position(self.last)
+        return self.log.finish(run)
+
+    def _is_overtaken(self) -> bool:
+        return self.log.landing.has(self.log.source, self.last + 1)
+
+    def _poll(self) -> Poll | None:
+        is_known = self.log.is_known(self.connector.identity)
+        return with_renewal(self.connector.credential, lambda: self.connector.poll(self.position, is_known))
+
+    def _take(self, poll: Poll, run: Run) -> tuple[BatchCount, ...]:
+        connector = self.connector
+        manifest = self.log.append(poll, after=self.last, version=connector.version, identity=connector.identity)
+        if manifest is None:
+            return ()  # another process was first: the next turn starts from its end
+        batch = self.log.commit(manifest, run)
+        connector.acknowledge(manifest.position_to)
+        self.last, self.position, self._is_settled = manifest.n, manifest.position_to, True
+        return (batch,) if batch is not None else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,154 +134,66 @@ class Ingester:
     place: Place
     clock: Clock
 
+    @contextmanager
+    def open(self, entry: ConnectorEntry) -> Iterator[Ingestion]:
+        """An entry's connector with its landing log, closed at the end of the block."""
+        connector = open_connector(entry, self.place)
+        try:
+            yield Ingestion(connector=connector, log=self._log(entry.dataset, entry.name), leases=self.leases)
+        finally:
+            connector.close()
+
+    def keeper(self, entry: ConnectorEntry) -> str | None:
+        """The collector, as host and process id, that keeps a stream running now; None where nobody does."""
+        if pace_of(entry) is not Pace.STREAM:
+            return None
+        beat = self.metastore.heartbeats.of(str(entry.dataset), source=entry.name)
+        return beat.instance if beat is not None and is_running(beat, self.clock.now()) else None
+
     def ingest(self, entry: ConnectorEntry, run: Run) -> tuple[BatchCount, ...]:
-        """Ingests everything that a connector has to offer.
+        """Ingests everything that a connector has to offer now, and beats while it does.
+
+        A stream that a collector keeps is left to it: two readers of one stream only take it from each other.
 
         Raises:
             SourceUnavailable: the source did not answer; what was committed before stays.
         """
-        contract = self.project.dataset(entry.dataset).contract
-        connector = open_connector(entry, self.place)
-        landing = self._landing(entry.dataset)
         batches: tuple[BatchCount, ...] = ()
-        with self.leases.hold(f"ingest/{entry.dataset}"):
+        if self.keeper(entry) is not None:
+            return batches
+        with Heart(entry, self.metastore, self.clock) as heart, self.open(entry) as ingestion:
             while True:
-                # Read before finishing: a manifest that another process adds meanwhile takes the number after it.
-                last = landing.last_number(entry.name)
-                batches += self.finish(entry.dataset, entry.name, run)
-                poll = self._poll(connector, entry, landing, last)
-                if poll is None:
+                step = ingestion.step(run)
+                batches += step.batches
+                ingestion.tell(heart, step)
+                if step.is_idle:
                     return batches
-                self.committer.require_shape(contract)
-                manifest = self._manifest(entry, contract, connector.version, landing, (last + 1, *poll))
-                if landing.append(manifest):
-                    batches += tuple(filter(None, [self._commit(entry.dataset, landing, manifest, run)]))
-                    connector.acknowledge(manifest.position_to)
 
     def peek(self, entry: ConnectorEntry) -> tuple[str, ...]:
         """A mark of each delivery that looks new, and of a batch that a crash left uncommitted; none: nothing new."""
-        landed = self._landing(entry.dataset).last_number(entry.name)
+        log = self._log(entry.dataset, entry.name)
+        landed = log.landing.last_number(entry.name)
         recorded = self.metastore.batches.last_number(str(entry.dataset), source=entry.name) or 0
         unfinished = (f"batch/{landed}",) if landed > recorded else ()
-        return (*unfinished, *open_connector(entry, self.place).peek(self._is_known(entry)))
+        connector = open_connector(entry, self.place)
+        try:
+            position = log.position(landed) if connector.identity is Identity.POSITION else {}
+            return (*unfinished, *connector.peek(position, log.is_known(connector.identity)))
+        finally:
+            connector.close()
 
     def finish(self, dataset: DatasetName, source: str, run: Run) -> tuple[BatchCount, ...]:
         """Records what the ledger lacks, then commits every manifest of a source that raw does not hold yet."""
-        landing = self._landing(dataset)
-        first = self.committer.committed(self.project.dataset(dataset).contract, source) + 1
-        # Told by what is remembered, not by what is caught up: another command may have caught up a lost metastore.
-        known = self.metastore.deliveries.of(str(dataset), source=source)
-        remembered = max((int(entry.batch_id.rpartition("/")[2]) for entry in known), default=0)
-        for manifest in landing.manifests(source, remembered + 1):
-            self._remember(dataset, landing, manifest)
-        self.recovery.catch_up(self.recovery.lake.table(TableRef(Zone.RAW, dataset.domain, dataset.name)))
-        finished = [self._commit(dataset, landing, manifest, run) for manifest in landing.manifests(source, first)]
-        return tuple(batch for batch in finished if batch is not None)
+        return self._log(dataset, source).finish(run)
 
-    def _poll(
-        self, connector: Connector, entry: ConnectorEntry, landing: LandingLog, last: int
-    ) -> tuple[Mapping[str, Json], Poll] | None:
-        """The position after batch `last`, and what came after it."""
-        position: Mapping[str, Json] = landing.read(entry.name, last).position_to if last else {}
-        poll = connector.poll(position, self._is_known(entry))
-        return None if poll is None else (position, poll)
-
-    @retry(
-        retry=retry_if_exception_type(CommitConflict),
-        wait=wait_random_exponential(multiplier=0.05, max=2),
-        stop=stop_after_attempt(8),
-        reraise=True,
-    )
-    def _commit(self, dataset: DatasetName, landing: LandingLog, manifest: Manifest, run: Run) -> BatchCount | None:
-        run = replace(run, started_at=self.clock.now())  # one run may commit several batches
-        self._remember(dataset, landing, manifest)  # first: from the manifest on, they are accounted for
-        return self.committer.commit(self._contract_of(dataset, landing, manifest), landing, manifest, run)
-
-    def _remember(self, dataset: DatasetName, landing: LandingLog, manifest: Manifest) -> None:
-        kind = self._contract_of(dataset, landing, manifest).delivery
-        self.recovery.remember(manifest, is_snapshot=kind is DeliveryKind.SNAPSHOT)
-
-    def _manifest(
-        self,
-        entry: ConnectorEntry,
-        contract: Contract,
-        version: str,
-        landing: LandingLog,
-        step: tuple[int, Mapping[str, Json], Poll],
-    ) -> Manifest:
-        n, position, poll = step
-        objects: list[LandedObject] = []
-        skipped: list[SkippedDelivery] = []
-        arrived: dict[tuple[str, str], str] = {}
-        for delivery in poll.deliveries:
-            day = delivery_date(contract, delivery.name)
-            identity = (delivery.sha256, _identity_date(contract, day))
-            first = arrived.get(identity) or self._first_batch(entry, identity)
-            if first is not None:
-                skipped.append(
-                    SkippedDelivery(name=delivery.name, sha256=delivery.sha256, first_batch=first, delivery_date=day)
-                )
-                continue
-            arrived[identity] = f"{entry.name}/{n}"
-            objects.append(_land(landing, delivery, day))
-        dataset = str(entry.dataset)
-        return Manifest(
-            dataset=dataset,
-            source=entry.name,
-            n=n,
-            objects=tuple(objects),
-            skipped=tuple(skipped),
-            position_from=position,
-            position_to=poll.position_to,
-            received_at=self.clock.now(),
-            connector_version=version,
-            contract_version=contract.version,
-            contract_sha256=landing.keep_contract(Path(contract.path).read_bytes()),
-            watermark_before=self.metastore.event_dates.watermark(dataset, source=entry.name),
-            published_event_dates=self._published(dataset),
+    def _log(self, dataset: DatasetName, source: str) -> SourceLog:
+        return SourceLog(
+            contract=self.project.dataset(dataset).contract,
+            source=source,
+            landing=LandingLog(self.store, dataset.domain, dataset.name),
+            committer=self.committer,
+            metastore=self.metastore,
+            recovery=self.recovery,
+            leases=self.leases,
+            clock=self.clock,
         )
-
-    def _published(self, dataset: str) -> tuple[tuple[date, date], ...]:
-        days = [date.fromisoformat(day) for day in self.metastore.partitions.published_from(dataset)]
-        return tuple((block.start, block.last) for block in DayRange.blocks(days))
-
-    def _is_known(self, entry: ConnectorEntry) -> IsKnown:
-        known = self.metastore.batches.known_files(str(entry.dataset), source=entry.name)
-        return lambda name, sha256: (name, sha256) in known
-
-    def _first_batch(self, entry: ConnectorEntry, identity: tuple[str, str]) -> str | None:
-        sha256, day = identity
-        found = self.metastore.deliveries.find(str(entry.dataset), source=entry.name, sha256=sha256, delivery_date=day)
-        return found.batch_id if found else None
-
-    def _contract_of(self, dataset: DatasetName, landing: LandingLog, manifest: Manifest) -> Contract:
-        """The contract in force when the batch was landed, so that finishing it later reads it the same way."""
-        current = self.project.dataset(dataset).contract
-        if current.sha256 == manifest.contract_sha256:
-            return current
-        kept = read_contract_text(landing.contract(manifest.contract_sha256), Path(current.path))
-        if kept.contract is None:
-            raise FaultyProject(kept.faults)
-        return kept.contract
-
-    def _landing(self, dataset: DatasetName) -> LandingLog:
-        return LandingLog(self.store, dataset.domain, dataset.name)
-
-
-def _land(landing: LandingLog, delivery: Delivery, day: date | None) -> LandedObject:
-    """Lands a delivery's bytes.
-
-    Raises:
-        SourceUnavailable: they are gone, or no longer those that were offered.
-    """
-    try:
-        landed = landing.land(delivery.path, delivery.name, delivery_date=day)
-    except FileNotFoundError as error:
-        raise SourceUnavailable(f"{delivery.path} was offered and is gone; poll again") from error
-    if landed.sha256 != delivery.sha256:
-        raise SourceUnavailable(f"{delivery.path} changed while it was taken; poll again when it is written whole")
-    return landed
-
-
-def _identity_date(contract: Contract, day: date | None) -> str:
-    return day.isoformat() if contract.delivery is DeliveryKind.SNAPSHOT and day is not None else ""

@@ -6,37 +6,48 @@ What makes two deliveries the same, landing them and committing them is the loop
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from importlib import import_module
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
-from data_platform.contracts.domain_files import ConnectorEntry
-from data_platform.contracts.domains import Project
-from data_platform.errors import ConfigurationError, Fault
-from data_platform.lakehouse.landing import Json
+from data_platform.clock import Clock, SystemClock
+from data_platform.connectors.credentials import Credential
+from data_platform.lakehouse.landing import Identity, Json
 
 IsKnown = Callable[[str, str], bool]  # (name, sha256): whether an earlier batch already accounts for this delivery
-
-_KINDS = {"file_drop": ("data_platform.connectors.file_drop", "FileDrop")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One file that a source offers. `name` is how the source calls it."""
+    """One file that a source offers, in the format of the contract.
+
+    Attributes:
+        name: how the source calls it.
+        source_partition: the part of the source it comes from (a Kafka partition); event time advances in each apart.
+        source_schema: the fields that the source declares for it; None when it declares none.
+        is_spooled: whether the connector wrote the file itself, so that it goes when the batch is durable.
+    """
 
     name: str
     path: Path
     sha256: str
     size_bytes: int
+    source_partition: str = ""
+    source_schema: tuple[str, ...] | None = None
+    is_spooled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
-    """All that one poll returned, ordered by name; it becomes one batch."""
+    """All that one poll returned, ordered by name; it becomes one batch.
+
+    Attributes:
+        backlog: how many records (of a file drop: files) the source still holds after this poll; None where unknown.
+    """
 
     deliveries: tuple[Delivery, ...]
     position_to: Mapping[str, Json]
+    backlog: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,22 +56,35 @@ class Place:
 
     source: Path
     spool: Path
+    clock: Clock = field(default_factory=SystemClock)
 
 
 class Connector(Protocol):
-    """One instance of a source kind."""
+    """One instance of a source kind. Its constructor connects to nothing.
+
+    Attributes:
+        version: kind and generation, e.g. `kafka/1`; named in every manifest.
+        identity: what makes two of its deliveries the same.
+        credential: read anew at every connection; the loop renews it and polls once more when the source refuses it.
+    """
 
     version: str
+    identity: Identity
+    credential: Credential | None
 
     def poll(self, position: Mapping[str, Json], is_known: IsKnown) -> Poll | None:
-        """What came after `position`; None when there is nothing new.
+        """What came after `position`, up to a bounded size; None when there is nothing new.
+
+        The position is always that of the last manifest: what a consumer read ahead of it is read again.
 
         Raises:
             SourceUnavailable: the source did not answer; poll again later from the same position.
+            SourceRefused: the source did not take the credential.
+            SourceGap: what came next after `position` is gone at the source.
         """
         ...
 
-    def peek(self, is_known: IsKnown) -> tuple[str, ...]:
+    def peek(self, position: Mapping[str, Json], is_known: IsKnown) -> tuple[str, ...]:
         """A mark of each delivery that looks new, at little cost: the same deliveries have the same marks.
 
         Raises:
@@ -72,28 +96,14 @@ class Connector(Protocol):
         """Everything up to `position` is durable."""
         ...
 
+    def position_at(self, where: str) -> Mapping[str, Json]:
+        """The position that a person means, to read from there once more.
 
-def connector_faults(project: Project) -> list[Fault]:
-    """What is wrong with the kinds and options of a project's source instances."""
-    nowhere = Place(source=Path(), spool=Path())
-    faults = []
-    for entry in (entry for domain in project.domains for entry in domain.connectors):
-        try:
-            open_connector(entry, nowhere)
-        except ConfigurationError as error:
-            faults.append(Fault(entry.path, entry.line, str(error), f"mend the entry {entry.name}"))
-    return faults
+        Raises:
+            ConfigurationError: this kind cannot go back, or `where` is not a place in it.
+        """
+        ...
 
-
-def open_connector(entry: ConnectorEntry, place: Place) -> Connector:
-    """The connector that an entry of `connectors.yaml` describes.
-
-    Raises:
-        ConfigurationError: the kind or an option is unknown.
-    """
-    if entry.kind not in _KINDS:
-        raise ConfigurationError(
-            f"connector {entry.name}: kind {entry.kind!r} is unknown; use one of {', '.join(_KINDS)}"
-        )
-    module, kind = _KINDS[entry.kind]
-    return cast(Connector, getattr(import_module(module), kind)(entry, place))
+    def close(self) -> None:
+        """Lets go of every connection."""
+        ...

@@ -8,8 +8,9 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from functools import cache
 from typing import ClassVar, TypeAlias
 
@@ -26,12 +27,34 @@ _EXTENSION = re.compile(r"\.([A-Za-z0-9]{1,10}(?:\.(?:gz|zst|bz2|xz))?)$")
 _READ_BYTES = 1 << 20
 
 
+class Identity(StrEnum):
+    """What makes two deliveries of a source the same."""
+
+    CONTENT = "content"  # equal bytes: files, which may be offered again
+    POSITION = "position"  # the place in the source: equal bytes at two places are two deliveries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaDifference:
+    """How the fields of a source differ from the contract's, as far as its first records show."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    is_reordered: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LandedObject:
     """One delivered file, landed. `key` is relative to the store; `extension` has no dot and may be empty.
 
     Attributes:
-        source_schema: the fields the source declared for this object, in order; None when it declares none.
+        source_schema: the fields that the source declares for this object or that its first records show, in order;
+            None where there are none to be seen.
+        difference: from the contract; None where the source shows no schema or the contract's own.
+        source_partition: the part of the source it comes from; empty where the source has no parts.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -43,6 +66,8 @@ class LandedObject:
     extension: str = ""
     delivery_date: date | None = None
     source_schema: tuple[str, ...] | None = None
+    difference: SchemaDifference | None = None
+    source_partition: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +89,9 @@ class Manifest:
     Attributes:
         dataset: `raw.<domain>.<dataset>`.
         position_from, position_to: the source's own position, as JSON objects.
-        watermark_before: the source's watermark before this batch; None on a first load.
+        identity: what made its deliveries different from earlier ones.
+        watermark_before: the source's watermark before this batch, the least of its partitions'; None on a first load.
+        partition_watermarks: the watermark of each of the source's partitions before this batch.
         published_event_dates: inclusive ranges of event dates published before this batch.
     """
 
@@ -81,13 +108,15 @@ class Manifest:
     contract_version: str
     contract_sha256: str
     skipped: tuple[SkippedDelivery, ...] = ()
+    identity: Identity = Identity.CONTENT
     watermark_before: datetime | None = None
+    partition_watermarks: Mapping[str, datetime] = field(default_factory=dict)
     published_event_dates: tuple[tuple[date, date], ...] = ()
 
     def __post_init__(self) -> None:
         if self.n < 1:
             raise ValueError(f"batch {self.source}/{self.n}: batch numbers start at 1")
-        for moment in (self.received_at, self.watermark_before):
+        for moment in (self.received_at, self.watermark_before, *self.partition_watermarks.values()):
             if moment is not None and moment.utcoffset() != timedelta(0):
                 raise ValueError(f"batch {self.source}/{self.n}: {moment} is not in UTC")
 
@@ -135,7 +164,7 @@ class LandingLog:
         name: str,
         *,
         delivery_date: date | None = None,
-        source_schema: tuple[str, ...] | None = None,
+        source_partition: str = "",
     ) -> LandedObject:
         """Lands the bytes under their digest; landing the same bytes again changes nothing."""
         found = _EXTENSION.search(name)
@@ -149,7 +178,7 @@ class LandingLog:
             size_bytes=receipt.size_bytes,
             extension=extension,
             delivery_date=delivery_date,
-            source_schema=source_schema,
+            source_partition=source_partition,
         )
 
     def append(self, manifest: Manifest) -> bool:
@@ -169,6 +198,10 @@ class LandingLog:
         """The newest manifest's number; 0 when there is none."""
         keys = self._store.list(f"{self._folder}/batches/{key_part(source)}")
         return _number(keys[-1]) if keys else 0
+
+    def has(self, source: str, n: int) -> bool:
+        """Whether a manifest of that number exists."""
+        return self._store.exists(self._manifest_key(source, n))
 
     def read(self, source: str, n: int) -> Manifest:
         """One manifest.

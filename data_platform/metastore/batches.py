@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.repository import Repeat, Repository
-from data_platform.metastore.tables import BATCHES, FILES, FileOutcome
+from data_platform.metastore.repository import Repeat, Repository, upsert
+from data_platform.metastore.tables import BATCHES, FILES, REJECTIONS, FileOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +73,24 @@ class Batches(Repository[BatchEntry]):
         super().__init__(database, BATCHES, BatchEntry)
         self._files = Repository(database, FILES, FileEntry)
 
-    def record(self, batch: BatchEntry, *, files: Iterable[FileEntry] = (), tx: Transaction | None = None) -> None:
-        """Writes one batch with all its files; a repeat replaces both."""
+    def record(
+        self,
+        batch: BatchEntry,
+        *,
+        files: Iterable[FileEntry] = (),
+        reasons: Mapping[str, int] | None = None,
+        tx: Transaction | None = None,
+    ) -> None:
+        """Writes one batch with all its files and the reasons of what it rejected; a repeat replaces them."""
         with self._database.writing(tx) as connection:
             inner = Transaction(connection)
             self._upsert([batch], repeat=Repeat(keep=("recorded_at",), fill=("run_id",)), tx=inner)
             of_batch = (FILES.c.dataset == batch.dataset, FILES.c.batch_id == batch.batch_id)
             self._files._delete(*of_batch, tx=inner)
             self._files._upsert(files, repeat=Repeat(), tx=inner)
+            place = {"dataset": batch.dataset, "batch_id": batch.batch_id}
+            rejected = [{**place, "reason": reason, "rows": rows} for reason, rows in (reasons or {}).items()]
+            upsert(connection, REJECTIONS, rejected, repeat=Repeat())
 
     def get(self, dataset: str, *, batch_id: str, tx: Transaction | None = None) -> BatchEntry | None:
         """One batch's line."""
@@ -120,6 +130,33 @@ class Batches(Repository[BatchEntry]):
         of_source = (BATCHES.c.dataset == dataset, BATCHES.c.source == source)
         with self._database.reading(tx) as connection:
             return connection.execute(sa.select(sa.func.max(BATCHES.c.number)).where(*of_source)).scalar()
+
+    def rejections(self, *, tx: Transaction | None = None) -> Mapping[tuple[str, str, str], int]:
+        """Items rejected so far, by dataset, source and reason."""
+        source = BATCHES.c.source
+        of_batch = (REJECTIONS.c.dataset == BATCHES.c.dataset) & (REJECTIONS.c.batch_id == BATCHES.c.batch_id)
+        rows = sa.cast(sa.func.sum(REJECTIONS.c.rows), sa.BigInteger)
+        statement = sa.select(REJECTIONS.c.dataset, source, REJECTIONS.c.reason, rows).select_from(
+            REJECTIONS.join(BATCHES, of_batch)
+        )
+        with self._database.reading(tx) as connection:
+            found = connection.execute(statement.group_by(REJECTIONS.c.dataset, source, REJECTIONS.c.reason))
+            return {(dataset, source_, reason): int(total) for dataset, source_, reason, total in found}
+
+    def totals(self, *, tx: Transaction | None = None) -> Mapping[tuple[str, str], tuple[int, int, int]]:
+        """Batches, records and raw rows so far, by dataset and source."""
+        sums = [sa.cast(sa.func.sum(c), sa.BigInteger) for c in (BATCHES.c.source_rows, BATCHES.c.raw_rows)]
+        statement = sa.select(BATCHES.c.dataset, BATCHES.c.source, sa.func.count(), *sums)
+        with self._database.reading(tx) as connection:
+            found = connection.execute(statement.group_by(BATCHES.c.dataset, BATCHES.c.source))
+            return {(dataset, source): (n, int(rows), int(raw)) for dataset, source, n, rows, raw in found}
+
+    def rows_since(self, dataset: str, *, source: str, since: datetime, tx: Transaction | None = None) -> int:
+        """Records of the source's batches received at a moment or later."""
+        recent = (BATCHES.c.dataset == dataset, BATCHES.c.source == source, BATCHES.c.received_at >= since)
+        total = sa.cast(sa.func.coalesce(sa.func.sum(BATCHES.c.source_rows), 0), sa.BigInteger)
+        with self._database.reading(tx) as connection:
+            return int(connection.execute(sa.select(total).where(*recent)).scalar_one())
 
     def unbalanced(self, dataset: str | None = None, *, tx: Transaction | None = None) -> tuple[BatchEntry, ...]:
         """Batches whose rows do not add up."""

@@ -12,6 +12,7 @@ from data_platform.metastore.commits import Commits
 from data_platform.metastore.database import Database, Transaction
 from data_platform.metastore.deliveries import Deliveries
 from data_platform.metastore.event_dates import EventDates
+from data_platform.metastore.heartbeats import Heartbeats, Maintenance
 from data_platform.metastore.operator_log import OperatorLog
 from data_platform.metastore.outbox import Outbox
 from data_platform.metastore.partitions import Partitions
@@ -33,6 +34,8 @@ class Metastore:
         self.event_dates = EventDates(database)
         self.outbox = Outbox(database)
         self.operator_log = OperatorLog(database)
+        self.heartbeats = Heartbeats(database)
+        self.maintenance = Maintenance(database)
 
     def migrate(self) -> bool:
         """Brings the schema to the newest revision; cheap where it is there. True if it changed something."""

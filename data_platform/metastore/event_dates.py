@@ -88,19 +88,34 @@ class EventDates(Repository[EventDateEntry]):
             return connection.execute(sa.select(newest).where(EVENT_DATES.c.dataset == dataset)).scalar()
 
     def advance_watermark(
-        self, dataset: str, *, source: str, watermark: datetime, tx: Transaction | None = None
+        self,
+        dataset: str,
+        *,
+        source: str,
+        source_partition: str = "",
+        watermark: datetime,
+        tx: Transaction | None = None,
     ) -> None:
-        """Moves a source's watermark forward; never back."""
-        row = {"dataset": dataset, "source": source, "watermark": watermark}
+        """Moves the watermark of a source, or of one partition of it, forward; never back."""
+        row = {"dataset": dataset, "source": source, "source_partition": source_partition, "watermark": watermark}
         with self._database.writing(tx) as connection:
             upsert(connection, WATERMARKS, [row], repeat=Repeat(only_if=("watermark",)))
 
     def watermark(self, dataset: str, *, source: str, tx: Transaction | None = None) -> datetime | None:
-        """A source's watermark; None before its first event time."""
+        """A source's watermark, the least of its partitions'; None before its first event time."""
         return self.watermarks(dataset, tx=tx).get(source)
 
     def watermarks(self, dataset: str, *, tx: Transaction | None = None) -> Mapping[str, datetime]:
         """The watermark of every source of a dataset."""
-        statement = sa.select(WATERMARKS.c.source, WATERMARKS.c.watermark).where(WATERMARKS.c.dataset == dataset)
+        least = sa.func.min(WATERMARKS.c.watermark, type_=WATERMARKS.c.watermark.type).label("watermark")
+        statement = sa.select(WATERMARKS.c.source, least).where(WATERMARKS.c.dataset == dataset)
         with self._database.reading(tx) as connection:
-            return {row.source: row.watermark for row in connection.execute(statement)}
+            return {row.source: row.watermark for row in connection.execute(statement.group_by(WATERMARKS.c.source))}
+
+    def watermarks_of(self, dataset: str, *, source: str, tx: Transaction | None = None) -> Mapping[str, datetime]:
+        """The watermark of every partition of one source; the empty name stands for a source without partitions."""
+        table = WATERMARKS
+        of_source = (table.c.dataset == dataset, table.c.source == source)
+        statement = sa.select(table.c.source_partition, table.c.watermark).where(*of_source)
+        with self._database.reading(tx) as connection:
+            return {row.source_partition: row.watermark for row in connection.execute(statement)}

@@ -28,6 +28,16 @@ class PartitionState(StrEnum):
     BLOCKED = "blocked"
 
 
+class Phase(StrEnum):
+    """What a connector was doing when it beat last."""
+
+    RUNNING = "running"
+    ENDED = "ended"  # it did all that there was to do
+    STOPPED = "stopped"  # somebody stopped it; a long-lived one is expected back
+    REFUSED = "refused"  # the source did not take its credential
+    FAILED = "failed"
+
+
 class RunState(StrEnum):
     """Where a run stands."""
 
@@ -188,6 +198,15 @@ CHECKS = sa.Table(
     sa.Index(None, "dataset", "rule", "recorded_at"),
 )
 
+REJECTIONS = sa.Table(
+    "rejections",
+    METADATA,
+    _text("dataset", key=True),
+    _text("batch_id", key=True),
+    _text("reason", key=True),
+    _count("rows"),
+)
+
 DELIVERIES = sa.Table(
     "deliveries",
     METADATA,
@@ -225,7 +244,41 @@ WATERMARKS = sa.Table(
     METADATA,
     _text("dataset", key=True),
     _text("source", key=True),
+    _text("source_partition", key=True),
     _time("watermark"),
+)
+
+HEARTBEATS = sa.Table(
+    "heartbeats",
+    METADATA,
+    _text("dataset", key=True),
+    _text("source", key=True),
+    _text("kind"),
+    _text("instance"),
+    _text("phase"),
+    _time("started_at"),
+    _time("beat_at"),
+    _time("progressed_at"),
+    sa.Column("position", Json, nullable=False),
+    _count("rows"),
+    _time("last_event_time", null=True),
+    _count("backlog", null=True),
+    sa.Column("credential_age_seconds", sa.Double, nullable=True),
+    _time("next_expected_at", null=True),
+    _text("error"),
+)
+
+MAINTENANCE = sa.Table(
+    "maintenance",
+    METADATA,
+    _identity(),
+    _text("dataset"),
+    _text("source"),
+    _time("starts_at"),
+    _time("ends_at"),
+    _text("who"),
+    _text("reason"),
+    sa.Index(None, "ends_at"),
 )
 
 OUTBOX = sa.Table(

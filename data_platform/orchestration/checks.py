@@ -20,6 +20,7 @@ from data_platform.transforms.projection import raw_rules
 
 CONSERVATION = "conservation"
 READABLE = "readable"
+HEARTBEAT = "heartbeat"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class DeclaredCheck:
 def declared_checks(location: Location, dataset: Dataset) -> tuple[DeclaredCheck, ...]:
     """Every check of a dataset: its ledger, its rules and, where rows have fates, the rules of its raw rows."""
     if dataset.name.layer is Layer.RAW:
-        return (_conservation("raw + rejected = source, in every batch"), _READABLE_CHECK)
+        return (_conservation("raw + rejected = source, in every batch"), _READABLE_CHECK, _HEARTBEAT_CHECK)
     rules = {
         rule.name: rule
         for rule in (*_rules_of_raw(location.project, location.graph.inputs, dataset), *rules_of(dataset.contract))
@@ -109,4 +110,13 @@ _READABLE_CHECK = DeclaredCheck(
     reason="REJECTED",
     severity=Severity.WARN,
     description="Every record of each source's newest batch could be read as the contract's types.",
+)
+
+
+_HEARTBEAT_CHECK = DeclaredCheck(
+    name=HEARTBEAT,
+    kind="heartbeat",
+    reason="HEARTBEAT",
+    severity=Severity.WARN,
+    description="Every source lives and moves: none is dead, stuck, empty, refused or failed.",
 )

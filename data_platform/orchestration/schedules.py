@@ -1,4 +1,7 @@
-"""Schedules: every domain is ingested at night and then brought up to date. Stopped until somebody starts them."""
+"""Schedules: every domain is ingested at night and then brought up to date; a source may have a schedule of its own.
+
+Stopped until somebody starts them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.model import Layer
 from data_platform.orchestration.jobs import INGEST
 from data_platform.orchestration.location import Location, asset_key
@@ -18,13 +22,16 @@ PRUNE_AT = "0 4 * * 0"
 
 
 def schedules(location: Location, prune: dg.JobDefinition) -> list[dg.ScheduleDefinition]:
-    """`<domain>_ingest` and `<domain>_refresh` every night, `prune_weekly` on Sundays; times are UTC."""
+    """`<domain>_ingest` and `<domain>_refresh` every night, `prune_weekly` on Sundays, and `<domain>_<source>` for each
+    source that names its own; times are UTC.
+    """
     found: list[dg.ScheduleDefinition] = []
     for domain in location.project.domains:
         if location.of_layer(Layer.RAW, domain=domain.name):
             found.append(_ingest(location, domain.name))
         if location.of_layer(Layer.CURATED, Layer.SERVED, domain=domain.name):
             found.append(_refresh(location, domain.name))
+        found += [_of_source(entry) for entry in domain.connectors if "schedule" in entry.options]
     weekly = dg.ScheduleDefinition(
         name="prune_weekly",
         cron_schedule=PRUNE_AT,
@@ -48,6 +55,21 @@ def _ingest(location: Location, domain: str) -> dg.ScheduleDefinition:
     )
     def ingest() -> dg.RunRequest:
         return dg.RunRequest(asset_selection=keys)
+
+    return ingest
+
+
+def _of_source(entry: ConnectorEntry) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=f"{entry.dataset.domain}_{entry.name}",
+        cron_schedule=str(entry.options["schedule"]),
+        execution_timezone="UTC",
+        job_name=INGEST,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description=f"Polls what fills {entry.dataset}, as {entry.name} asks in connectors.yaml.",
+    )
+    def ingest() -> dg.RunRequest:
+        return dg.RunRequest(asset_selection=[asset_key(entry.dataset)])
 
     return ingest
 

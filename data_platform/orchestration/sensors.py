@@ -1,7 +1,7 @@
-"""Sensors: files that nobody ingested yet, and partitions that no longer say what their inputs say.
+"""Sensors: deliveries that nobody ingested yet, and partitions that no longer say what their inputs say.
 
 Both are stopped until somebody starts them (`dagster sensor start`, or in the web interface), so that opening
-`dagster dev` starts no work by itself.
+`dagster dev` starts no work by itself. The one that watches heartbeats is in `heartbeats`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from data_platform.contracts.model import Layer
+from data_platform.orchestration.collected import collected
+from data_platform.orchestration.heartbeats import heartbeats
 from data_platform.orchestration.jobs import EVERYTHING, INGEST
 from data_platform.orchestration.location import Location, asset_key
 from data_platform.orchestration.requests import stale_requests
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 NEW_FILES = "new_files"
 STALE_PARTITIONS = "stale_partitions"
 _INTERVAL_SECONDS = 30
+_FOLLOW_SECONDS = 10  # streams land all the time; what is made of them should not wait long
 _IN_PROGRESS = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -35,7 +38,7 @@ _IN_PROGRESS = [
 def sensors(location: Location) -> list[dg.SensorDefinition]:
     """All sensors of the code location."""
     found = [_new_files(location)] if location.of_layer(Layer.RAW) else []
-    return [*found, _stale_partitions(location)]
+    return [*found, _stale_partitions(location), heartbeats(location)]
 
 
 def _new_files(location: Location) -> dg.SensorDefinition:
@@ -60,17 +63,20 @@ def _stale_partitions(location: Location) -> dg.SensorDefinition:
     @dg.sensor(
         name=STALE_PARTITIONS,
         job_name=EVERYTHING,
-        minimum_interval_seconds=_INTERVAL_SECONDS,
+        minimum_interval_seconds=_FOLLOW_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description="Asks for exactly the partitions whose inputs, contract, query or decisions have changed.",
     )
-    def stale_partitions(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    def stale_partitions(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         # While a run makes a dataset, what reads it looks stale: asking now would ask twice.
-        if is_under_way(context.instance, STALE_PARTITIONS):
-            return dg.SkipReason("a run that this sensor asked for is still under way")
+        is_busy = is_under_way(context.instance, STALE_PARTITIONS)
         with open_platform(location) as platform:
-            requests = stale_requests(location, platform)
-        return dg.SensorResult(run_requests=requests) if requests else dg.SkipReason("everything is current")
+            events, cursor = collected(location, platform, context)
+            requests = [] if is_busy else stale_requests(location, platform)
+        if not events and not requests:
+            why = "a run that this sensor asked for is still under way" if is_busy else "everything is current"
+            return dg.SensorResult(skip_reason=why, cursor=cursor)
+        return dg.SensorResult(run_requests=requests, asset_events=events, cursor=cursor)
 
     return stale_partitions
 
@@ -82,11 +88,18 @@ def is_under_way(instance: dg.DagsterInstance, sensor: str) -> bool:
 
 
 def ingest_requests(location: Location, platform: Platform) -> list[dg.RunRequest]:
-    """One run for each raw dataset with something new; asked for again the next hour if it is still new."""
+    """One run for each raw dataset with something new; asked for again the next hour if it is still new.
+
+    Left out: streams that a collector keeps, and sources with a schedule of their own.
+    """
     hour = platform.clock.now().strftime("%Y-%m-%dT%H")
     requests = []
     for dataset in location.of_layer(Layer.RAW):
-        entries = location.project.connectors_of(dataset.name)
+        entries = [
+            entry
+            for entry in location.project.connectors_of(dataset.name)
+            if "schedule" not in entry.options and platform.ingester.keeper(entry) is None
+        ]
         news = [f"{entry.name}:{mark}" for entry in entries for mark in platform.ingester.peek(entry)]
         if news:
             digest = hashlib.sha256("\n".join(news).encode()).hexdigest()[:16]

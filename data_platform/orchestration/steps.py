@@ -18,7 +18,7 @@ from data_platform.contracts.days import DayRange
 from data_platform.contracts.domains import Dataset
 from data_platform.errors import ConfigurationError, PublishBlocked
 from data_platform.lakehouse.table_ref import TableRef, Zone
-from data_platform.orchestration.checks import CONSERVATION, DeclaredCheck
+from data_platform.orchestration.checks import CONSERVATION, HEARTBEAT, DeclaredCheck
 from data_platform.orchestration.evidence import (
     batch_ledger,
     ledger_table,
@@ -27,6 +27,7 @@ from data_platform.orchestration.evidence import (
     published_metadata,
 )
 from data_platform.orchestration.failures import MAX_RETRIES, failure, is_worth_retrying
+from data_platform.orchestration.heartbeats import finding, standings_of
 from data_platform.orchestration.location import asset_key
 from data_platform.orchestration.partitions import days_of_run
 from data_platform.orchestration.verdicts import Finding, batch_findings, check_results, ledger_finding, rule_findings
@@ -75,7 +76,8 @@ def ingest_step(
         version, rows, size = _head(step)
         reported.message = f"{len(batches)} batches, {sum(batch.source_rows for batch in batches)} records"
         known = step.platform.metastore.batches.of(str(dataset.name))
-        yield from step.results(batch_findings(known, f"{dataset.name}@{version}"))
+        watched = {HEARTBEAT: finding(standings_of(dataset, step.platform))}
+        yield from step.results(batch_findings(known, f"{dataset.name}@{version}") | watched)
         yield dg.MaterializeResult(
             asset_key=asset_key(dataset.name),
             metadata={

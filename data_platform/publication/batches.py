@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import accumulate
 
 from duckdb import DuckDBPyConnection
 
@@ -161,6 +162,7 @@ class BatchCommitter:
         files: list[FileCount],
     ) -> BatchCount:
         dates, newest = _event_dates(con, contract, manifest, staging)
+        partitions = _newest_by_partition(con, contract, manifest, staging, files)
         batch = BatchCount(
             source=manifest.source,
             n=manifest.n,
@@ -170,6 +172,8 @@ class BatchCommitter:
             files=tuple(files),
             event_dates=dates,
             newest_event_time=newest,
+            newest_by_partition=partitions,
+            rejected_reasons=dict(staging.reasons),
         )
         # What was written is counted from the staged files, what was read by the reader's own count of the source.
         written = sum(dates.values())
@@ -282,13 +286,43 @@ def _event_dates(
     """Rows by event date and the newest usable event time, read back from the staged files."""
     if not staging.raw_files:
         return {}, None
-    newest = "NULL::TIMESTAMPTZ"
-    if contract.watermark is not None:
-        column = quote_identifier(contract.watermark)
-        if contract.column(contract.watermark).type.kind is TypeKind.DATE:
-            column = f"CAST({column} AS TIMESTAMP WITH TIME ZONE)"
-        newest = f"max({column}) FILTER ({usable_event_time(contract, manifest)})"
+    newest = _newest(contract, manifest)
     staged = scan_staged(staging.raw, staging.raw_shape, staging.raw_files)
     rows = con.execute(f"SELECT _event_date, count(*), {newest} FROM ({staged}) GROUP BY 1 ORDER BY 1").fetchall()
     times = [row[2] for row in rows if row[2] is not None]
     return {row[0]: row[1] for row in rows}, max(times, default=None)
+
+
+def _newest_by_partition(
+    con: DuckDBPyConnection,
+    contract: Contract,
+    manifest: Manifest,
+    staging: RawStaging,
+    files: list[FileCount],
+) -> Mapping[str, datetime]:
+    """The newest usable event time of each partition of the source, told by the record numbers of its objects."""
+    partitions = [landed.source_partition for landed in manifest.objects]
+    if contract.watermark is None or not any(partitions) or not staging.raw_files:
+        return {}
+    sizes = [1 if file.source_rows is None else file.source_rows for file in files[: len(partitions)]]
+    ends = list(accumulate(sizes))
+    con.execute("CREATE OR REPLACE TEMP TABLE placed_objects (source_partition VARCHAR, low BIGINT, high BIGINT)")
+    con.executemany(
+        "INSERT INTO placed_objects VALUES (?, ?, ?)",
+        [[name, end - size, end] for name, size, end in zip(partitions, sizes, ends, strict=True)],
+    )
+    staged = scan_staged(staging.raw, staging.raw_shape, staging.raw_files)
+    rows = con.execute(f"""
+        SELECT source_partition, {_newest(contract, manifest)}
+        FROM ({staged}) JOIN placed_objects ON _record_no > low AND _record_no <= high GROUP BY 1""").fetchall()
+    return {name: newest for name, newest in rows if newest is not None}
+
+
+def _newest(contract: Contract, manifest: Manifest) -> str:
+    """SQL aggregate: the newest usable event time."""
+    if contract.watermark is None:
+        return "NULL::TIMESTAMPTZ"
+    column = quote_identifier(contract.watermark)
+    if contract.column(contract.watermark).type.kind is TypeKind.DATE:
+        column = f"CAST({column} AS TIMESTAMP WITH TIME ZONE)"
+    return f"max({column}) FILTER ({usable_event_time(contract, manifest)})"

@@ -6,6 +6,7 @@ leaves nothing behind.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -28,7 +29,11 @@ FLUSH_ROWS = 1_000_000
 
 @dataclass(slots=True)
 class RawStaging:
-    """Collects chunks and stages them, about FLUSH_ROWS at a time."""
+    """Collects chunks and stages them, about FLUSH_ROWS at a time.
+
+    Attributes:
+        reasons: how many items of the settled files were rejected for each reason.
+    """
 
     con: DuckDBPyConnection
     contract: Contract
@@ -45,6 +50,8 @@ class RawStaging:
     _rejected: list[pa.Table] = field(default_factory=list)
     _current_rejected: list[pa.Table] = field(default_factory=list)
     _numbered: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    _current_reasons: Counter[str] = field(default_factory=Counter)
 
     def add(self, chunk: Chunk, landed: LandedObject) -> None:
         """Takes one chunk of the file that is being read."""
@@ -54,6 +61,7 @@ class RawStaging:
         if chunk.rejected.num_rows:
             table = _renumbered(pa.Table.from_batches([chunk.rejected]), "record_no", self._numbered)
             self._current_rejected.append(_named(table, landed))
+            self._current_reasons.update(table.column("reason").to_pylist())
         if _rows(self._current) + _rows(self._settled) >= FLUSH_ROWS:
             self._flush_settled()
             if _rows(self._current) >= FLUSH_ROWS // 2:
@@ -73,12 +81,14 @@ class RawStaging:
         self._rejected += self._current_rejected
         self.raw_files += self._current_files
         self._numbered += source_rows
-        self._current, self._current_rejected, self._current_files = [], [], []
+        self.reasons += self._current_reasons
+        self._forget_current()
 
     def reject(self, landed: LandedObject, *, reason: str, detail: str) -> None:
         """Drops what the current file contributed; the file becomes one rejected item."""
         discard(self.raw, self._current_files)
-        self._current, self._current_rejected, self._current_files = [], [], []
+        self._forget_current()
+        self.reasons[reason] += 1
         item = pa.table(
             {
                 "record_no": [1],
@@ -91,6 +101,10 @@ class RawStaging:
         )
         self._rejected.append(_named(_renumbered(item, "record_no", self._numbered), landed))
         self._numbered += 1
+
+    def _forget_current(self) -> None:
+        self._current, self._current_rejected, self._current_files = [], [], []
+        self._current_reasons = Counter()
 
     def finish(self) -> None:
         """Stages what is left."""

@@ -90,6 +90,8 @@ class BatchCount:
     Attributes:
         event_dates: raw rows by event date.
         newest_event_time: of the batch's usable event times; None where there is none.
+        newest_by_partition: the same for each partition of the source; empty where the source has none.
+        rejected_reasons: how many items were rejected for each reason.
     """
 
     source: str
@@ -100,6 +102,8 @@ class BatchCount:
     files: tuple[FileCount, ...]
     event_dates: Mapping[date, int]
     newest_event_time: datetime | None = None
+    newest_by_partition: Mapping[str, datetime] = field(default_factory=dict)
+    rejected_reasons: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def source_rows(self) -> int:

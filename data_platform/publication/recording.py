@@ -196,12 +196,15 @@ class Recorder:
             )
             for day, rows in batch.event_dates.items()
         ]
-        self.metastore.batches.record(entry, files=files, tx=tx)
+        self.metastore.batches.record(entry, files=files, reasons=batch.rejected_reasons, tx=tx)
         self.metastore.event_dates.record(dates, tx=tx)
         self.metastore.deliveries.advance(dataset, source=batch.source, number=batch.n, tx=tx)
-        if batch.newest_event_time is not None:
+        newest = dict(batch.newest_by_partition)
+        if not newest and batch.newest_event_time is not None:
+            newest = {"": batch.newest_event_time}
+        for partition, watermark in newest.items():
             self.metastore.event_dates.advance_watermark(
-                dataset, source=batch.source, watermark=batch.newest_event_time, tx=tx
+                dataset, source=batch.source, source_partition=partition, watermark=watermark, tx=tx
             )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from data_platform.connectors.ingest import Ingester
+from data_platform.connectors.source_log import SourceLog
 from data_platform.errors import CommitConflict, RetryableError, SourceUnavailable
 from data_platform.lakehouse.compaction import compact
 from data_platform.lakehouse.table_ref import Zone
@@ -280,16 +280,16 @@ def test_another_home_over_the_same_store_never_takes_a_delivery_twice(
     other = Kit(kit.folder, home=kit.folder / "other")
     settings = other.platform.settings.model_copy(update={"store": kit.platform.settings.store})
     other.platform.__dict__["settings"] = settings
-    original, raced = Ingester._manifest, []
+    original, raced = SourceLog._manifest, []
 
-    def manifest(self: Ingester, *args: Any, **kwargs: Any) -> Any:
+    def manifest(self: SourceLog, *args: Any, **kwargs: Any) -> Any:
         made = original(self, *args, **kwargs)
         if not raced:
             raced.append(True)
             other.ingest("orders")
         return made
 
-    monkeypatch.setattr(Ingester, "_manifest", manifest)
+    monkeypatch.setattr(SourceLog, "_manifest", manifest)
     assert kit.ingest("orders") == ()
     assert len(kit.rows("raw.orders")) == 3
     assert [b.batch_id for b in kit.platform.metastore.batches.of("raw.shop.orders")] == ["orders/1"]

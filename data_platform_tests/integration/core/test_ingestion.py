@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from data_platform.connectors.ingest import Ingester
-from data_platform.connectors.protocol import connector_faults
+from data_platform.connectors.kinds import connector_faults
+from data_platform.connectors.source_log import SourceLog
 from data_platform.errors import ConfigurationError, SourceUnavailable
 from data_platform.lakehouse.landing import LandingLog
 from data_platform.lakehouse.table_ref import Zone
@@ -164,7 +164,7 @@ def test_a_batch_is_read_with_the_contract_it_was_landed_under(kit: Kit, monkeyp
     orders(kit, raw_custom={"format": {"kind": "csv", "delimiter": ";"}})
     kit.drop("orders/a.csv", text("A1").replace(",", ";"))
     with monkeypatch.context() as patch:
-        patch.setattr(Ingester, "_commit", lambda *_: (_ for _ in ()).throw(RuntimeError("died")))
+        patch.setattr(SourceLog, "commit", lambda *_: (_ for _ in ()).throw(RuntimeError("died")))
         with pytest.raises(RuntimeError):
             kit.ingest("orders")
     orders(kit)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from data_platform.connectors.file_drop import FileDrop
-from data_platform.connectors.protocol import Place, open_connector
+from data_platform.connectors.kinds import open_connector
+from data_platform.connectors.protocol import Place
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.model import DatasetName
 from data_platform.errors import ConfigurationError
@@ -72,9 +73,9 @@ def test_a_poll_stops_before_the_file_that_would_pass_the_limit(tmp_path: Path, 
 def test_peeking_reads_nothing_and_falls_silent_once_a_file_is_known(tmp_path: Path) -> None:
     write(tmp_path, a="1")
     drop = connector(tmp_path)
-    assert len(drop.peek(lambda *_: True)) == 1  # never read, so nobody can know it
+    assert len(drop.peek({}, lambda *_: True)) == 1  # never read, so nobody can know it
     drop.poll({}, lambda *_: False)
-    assert connector(tmp_path).peek(lambda *_: True) == ()
+    assert connector(tmp_path).peek({}, lambda *_: True) == ()
 
 
 def test_an_unknown_kind_or_option_is_a_fault_of_the_file_that_names_it(tmp_path: Path) -> None:

@@ -1,0 +1,83 @@
+"""The kinds of connectors. A new kind is one file, one line here and one run of the standard suite."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from data_platform.connectors.protocol import Connector, Place
+from data_platform.contracts.domain_files import ConnectorEntry
+from data_platform.contracts.domains import Project
+from data_platform.errors import ConfigurationError, Fault
+
+
+class Pace(StrEnum):
+    """How a kind runs."""
+
+    BATCH = "batch"  # by schedules and sensors, to the end of what there is
+    STREAM = "stream"  # in the long-lived collector
+
+
+class _Kind(NamedTuple):
+    module: str
+    name: str
+    pace: Pace
+
+
+_KINDS = {
+    "file_drop": _Kind("file_drop", "FileDrop", Pace.BATCH),
+    "http_push": _Kind("http_push", "HttpPush", Pace.STREAM),
+    "kafka": _Kind("kafka", "Kafka", Pace.STREAM),
+    "postgres_cdc": _Kind("postgres_cdc", "PostgresCdc", Pace.STREAM),
+    "rest_pull": _Kind("rest_pull", "RestPull", Pace.BATCH),
+    "sql_table": _Kind("sql_table", "SqlTable", Pace.BATCH),
+}
+
+
+def open_connector(entry: ConnectorEntry, place: Place) -> Connector:
+    """The connector that an entry of `connectors.yaml` describes.
+
+    Raises:
+        ConfigurationError: the kind or an option is unknown, or the kind's extra is not installed.
+    """
+    kind = _kind(entry)
+    try:
+        module = import_module(f"data_platform.connectors.{kind.module}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("data_platform"):
+            raise
+        raise ConfigurationError(
+            f"connector {entry.name}: kind {entry.kind} needs {error.name}; run `pip install 'data-platform[ingest]'`"
+        ) from error
+    return cast(Connector, getattr(module, kind.name)(entry, place))
+
+
+def pace_of(entry: ConnectorEntry) -> Pace:
+    """How an entry's kind runs.
+
+    Raises:
+        ConfigurationError: the kind is unknown.
+    """
+    return _kind(entry).pace
+
+
+def connector_faults(project: Project) -> list[Fault]:
+    """What is wrong with the kinds and options of a project's source instances."""
+    nowhere = Place(source=Path(), spool=Path())
+    faults = []
+    for entry in (entry for domain in project.domains for entry in domain.connectors):
+        try:
+            open_connector(entry, nowhere)
+        except ConfigurationError as error:
+            faults.append(Fault(entry.path, entry.line, str(error), f"mend the entry {entry.name}"))
+    return faults
+
+
+def _kind(entry: ConnectorEntry) -> _Kind:
+    if entry.kind not in _KINDS:
+        raise ConfigurationError(
+            f"connector {entry.name}: kind {entry.kind!r} is unknown; use one of {', '.join(_KINDS)}"
+        )
+    return _KINDS[entry.kind]

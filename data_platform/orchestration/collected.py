@@ -1,0 +1,55 @@
+"""What the collector committed to raw outside any run, as materialization events.
+
+The collector writes facts and knows nothing of Dagster; a sensor reads them and tells.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from data_platform.contracts.model import DatasetName, Layer
+from data_platform.orchestration.location import Location, asset_key
+
+if TYPE_CHECKING:
+    from data_platform.metastore.batches import BatchEntry
+    from data_platform.wiring import Platform
+
+
+def collected(
+    location: Location, platform: Platform, context: dg.SensorEvaluationContext
+) -> tuple[list[dg.AssetMaterialization], str]:
+    """One event for each raw dataset with versions that no Dagster run wrote, and the cursor after them.
+
+    The cursor is the raw version told of last, by dataset, as JSON.
+    """
+    told: dict[str, int] = json.loads(context.cursor or "{}")
+    events = []
+    for dataset in location.of_layer(Layer.RAW):
+        name = str(dataset.name)
+        batches = platform.metastore.batches.after(name, raw_version=told.get(name, -1))
+        if not batches:
+            continue
+        told[name] = max(batch.raw_version for batch in batches)
+        runs = {batch.run_id for batch in batches if batch.run_id is not None}
+        dagsters = {run_id for run_id in runs if context.instance.has_run(run_id)}
+        if foreign := [batch for batch in batches if batch.run_id not in dagsters]:
+            events.append(_event(dataset.name, foreign))
+    return events, json.dumps(told)
+
+
+def _event(name: DatasetName, batches: list[BatchEntry]) -> dg.AssetMaterialization:
+    return dg.AssetMaterialization(
+        asset_key=asset_key(name),
+        description=f"{len(batches)} batches that a collector committed",
+        metadata={
+            "table_version": max(batch.raw_version for batch in batches),
+            "batches": len(batches),
+            "source_rows": sum(batch.source_rows for batch in batches),
+            "raw_rows": sum(batch.raw_rows for batch in batches),
+            "rejected_rows": sum(batch.rejected_rows for batch in batches),
+            "newest_batch": batches[-1].batch_id,
+        },
+    )

@@ -1,0 +1,84 @@
+"""Keeps tables quick to read: many small files become few, and a long log gets a checkpoint. Content never changes.
+
+One owner a table: work is done under the table's lease, and gives way to a writer who was first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from data_platform.errors import CommitConflict
+from data_platform.lakehouse.compaction import TARGET_BYTES, compact
+from data_platform.lakehouse.duck import Engine
+from data_platform.lakehouse.snapshots import Snapshot
+from data_platform.lakehouse.table_ref import TableRef, Zone
+from data_platform.lakehouse.tables import Lake, Table
+from data_platform.publication.heads import Heads
+from data_platform.publication.lease import Leases
+from data_platform.publication.publish import new_file_name
+from data_platform.publication.recording import Recorder
+
+SMALL_FILES = 100  # a table with more small files than this is compacted
+LOG_ENTRIES = 100  # a checkpoint is written when a version is a multiple of this many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tended:
+    """What was done to a table.
+
+    Attributes:
+        files_before, files_after: active files; equal where nothing was compacted.
+        checkpoint: version of the checkpoint that was written; None where none was due.
+    """
+
+    ref: TableRef
+    files_before: int
+    files_after: int
+    checkpoint: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upkeep:
+    """Compacts and checkpoints tables."""
+
+    lake: Lake
+    engine: Engine
+    heads: Heads
+    leases: Leases
+    recorder: Recorder
+
+    def is_due(self, version: int) -> bool:
+        """Whether a table that has come to this version should be looked at; costs nothing."""
+        return version > 0 and version % LOG_ENTRIES == 0
+
+    def tend(self, ref: TableRef, *, small_files: int = SMALL_FILES) -> Tended:
+        """Compacts a table with more than `small_files` small files, and writes a checkpoint.
+
+        Side tables (held, decisions, rejected) get a checkpoint only: the version that a publish named must stay what
+        its readers open. A writer who commits meanwhile wins; the next call tries again.
+        """
+        table = self.lake.table(ref)
+        with self.leases.hold(ref.path):
+            base = self.heads.for_writing(table)
+            if base.version < 0:
+                return Tended(ref=ref, files_before=0, files_after=0)
+            files = len(base.files)
+            if ref.zone in (Zone.RAW, Zone.CURATED, Zone.SERVED) and _small(base) > small_files:
+                self._compact(table, base)
+            table.checkpoint()
+            head = self.heads.for_reading(table)
+        return Tended(ref=ref, files_before=files, files_after=len(head.files), checkpoint=head.version)
+
+    def _compact(self, table: Table, base: Snapshot) -> None:
+        month = "_event_date" if "_event_date" in base.schema.names else None
+        with self.engine.session() as con:
+            try:
+                commit = compact(con, table, base, name=new_file_name, month_column=month)
+            except CommitConflict:
+                return
+        if commit is not None:
+            self.recorder.acknowledge(commit)
+
+
+def _small(base: Snapshot) -> int:
+    return sum(1 for file in base.files if file.size_bytes < TARGET_BYTES)
