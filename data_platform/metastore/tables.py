@@ -255,7 +255,7 @@ HEARTBEATS = sa.Table(
     _text("source", key=True),
     _text("kind"),
     _text("instance"),
-    _text("phase"),
+    sa.Column("phase", Word(Phase), nullable=False),
     _time("started_at"),
     _time("beat_at"),
     _time("progressed_at"),

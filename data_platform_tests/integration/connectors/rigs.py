@@ -1,0 +1,384 @@
+"""The sources that the standard suite drives: one rig for each kind, over a real server or real files.
+
+A rig puts records into its source and says, by reading the source itself, what raw has to hold.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+
+from data_platform_tests.integration.connectors.kafka_broker import Gate, KafkaBroker
+from data_platform_tests.integration.connectors.postgres_server import PASSWORD, PostgresServer
+from data_platform_tests.integration.connectors.push_kit import NDJSON, TOKEN, Served, collector
+from data_platform_tests.integration.connectors.rest_server import TOKEN as API_TOKEN
+from data_platform_tests.integration.connectors.rest_server import Answer, rest_server
+from data_platform_tests.kit import Kit
+
+COLUMNS = ("id int required", "v string", "amount decimal(10,2)")
+_CDC = ("cdc_op string required", "cdc_sequence string")
+
+
+class Rig(ABC):
+    """One source and the project that ingests it into `raw.shop.items`.
+
+    Attributes:
+        goes_down: whether there is a server that can be away.
+        has_credential: whether the loop presents one.
+        is_quick: records of the smallest batch that `max_batch_bytes` allows in the test of back-pressure.
+    """
+
+    kind: ClassVar[str]
+    goes_down: ClassVar[bool] = True
+    has_credential: ClassVar[bool] = True
+    takes_back: ClassVar[str | None] = None  # what `replay --from` says for everything
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.stack = ExitStack()
+        self.secret = folder / "secret"
+        self.kit = Kit(folder)
+
+    @abstractmethod
+    def options(self) -> dict[str, Any]:
+        """The entry in connectors.yaml."""
+
+    @abstractmethod
+    def send(self, ids: Iterable[int], **extra: Any) -> None:
+        """Puts one record for each id, with extra fields."""
+
+    @abstractmethod
+    def send_bad(self, number: int) -> None:
+        """Puts one record that cannot be read as the contract's types."""
+
+    @abstractmethod
+    def held(self) -> list[int]:
+        """The ids that the source holds, read from the source, without those of bad records."""
+
+    def down(self) -> None:
+        """Takes the source away."""
+        raise NotImplementedError
+
+    def up(self) -> None:
+        """Brings it back."""
+        raise NotImplementedError
+
+    def rotate(self) -> None:
+        """Changes the credential at the source and where the platform reads it."""
+        raise NotImplementedError
+
+    def revoke(self) -> None:
+        """Changes the credential at the source only."""
+        raise NotImplementedError
+
+    def columns(self) -> tuple[str, ...]:
+        return COLUMNS
+
+    def format(self) -> dict[str, Any]:
+        return {"kind": "ndjson"}
+
+    def open(self, **more: Any) -> Kit:
+        """Writes the project, with more options or contract properties (`schema_change`)."""
+        custom = {name: more.pop(name) for name in ("schema_change",) if name in more}
+        self.kit.raw("items", self.columns(), format=self.format(), **custom)
+        self.kit.connectors["items"] = {"kind": self.kind, "dataset": "raw.shop.items", **self.options(), **more}
+        written = yaml.safe_dump({"connectors": self.kit.connectors})
+        (self.folder / "domains" / "shop" / "connectors.yaml").write_text(written)
+        self.kit.reopen()
+        return self.kit
+
+    def arrived(self) -> list[int]:
+        """The ids in raw, in the order of batch and record number."""
+        rows = self.kit.rows("raw.items")
+        in_order = sorted(rows, key=lambda row: (int(row["_batch_id"].rpartition("/")[2]), row["_record_no"]))
+        return [row["id"] for row in in_order if self.is_record(row)]
+
+    def is_record(self, row: dict[str, Any]) -> bool:
+        return True
+
+    def close(self) -> None:
+        self.kit.close()
+        self.stack.close()
+
+
+def line(number: int, extra: dict[str, Any]) -> str:
+    return json.dumps({"id": number, "v": f"v{number}", "amount": number + 0.25, **extra})
+
+
+class FileDropRig(Rig):
+    kind = "file_drop"
+    goes_down = has_credential = False
+
+    def options(self) -> dict[str, Any]:
+        return {"path": "items/*.ndjson"}
+
+    def send(self, ids: Iterable[int], **extra: Any) -> None:
+        numbers = list(ids)
+        self._drop(numbers[0], [line(number, extra) for number in numbers])
+
+    def send_bad(self, number: int) -> None:
+        self._drop(number, [line(number, {"amount": "a lot"})])
+
+    def held(self) -> list[int]:
+        found = []
+        for file in sorted((self.folder / "source" / "items").glob("*.ndjson")):
+            records = [json.loads(text) for text in file.read_text().splitlines()]
+            found += [record["id"] for record in records if record["amount"] != "a lot"]
+        return found
+
+    def _drop(self, number: int, lines: list[str]) -> None:
+        # As a careful sender does: written aside, then renamed.
+        self.kit.drop(f"items/{number:06}.part", "".join(text + "\n" for text in lines))
+        folder = self.folder / "source" / "items"
+        (folder / f"{number:06}.part").rename(folder / f"{number:06}.ndjson")
+
+
+class KafkaRig(Rig):
+    kind = "kafka"
+    takes_back = "earliest"
+
+    def __init__(self, folder: Path, broker: KafkaBroker) -> None:
+        super().__init__(folder)
+        self.topic = folder.name.replace("_", "-")[-60:] + str(abs(hash(folder)) % 10**6)
+        self.broker = broker
+        self.secret.write_text("first")
+        self.gate = Gate(broker, password="first")
+        self.stack.callback(self.gate.shut)
+        self._held: list[int] = []
+        broker.create(self.topic)
+
+    def options(self) -> dict[str, Any]:
+        return {
+            "bootstrap": self.gate.address,
+            "topic": self.topic,
+            "linger_seconds": 0.2,
+            "security": {"protocol": "SASL_PLAINTEXT", "mechanism": "PLAIN", "username": "ann"},
+            "password": {"file": str(self.secret)},
+        }
+
+    def send(self, ids: Iterable[int], **extra: Any) -> None:
+        numbers = list(ids)
+        self._held += numbers
+        self.broker.produce(self.topic, [line(number, extra).encode() for number in numbers])
+
+    def send_bad(self, number: int) -> None:
+        self.broker.produce(self.topic, [b'{"id": ' + str(number).encode() + b', "v"'])
+
+    def held(self) -> list[int]:
+        from confluent_kafka import Consumer, TopicPartition
+
+        reader = Consumer({"bootstrap.servers": self.broker.address, "group.id": "audit", "log_level": 0})
+        try:
+            place = TopicPartition(self.topic, 0, 0)
+            reader.assign([place])
+            _, high = reader.get_watermark_offsets(place, timeout=10)
+            values = []
+            while len(values) < high:
+                message = reader.poll(10)
+                assert message is not None
+                assert message.error() is None
+                values.append(message.value())
+        finally:
+            reader.close()
+        return [json.loads(value)["id"] for value in values if value.endswith(b"}")]
+
+    def down(self) -> None:
+        self.gate.shut()
+
+    def up(self) -> None:
+        self.gate.open()
+
+    def rotate(self) -> None:
+        self.revoke()
+        self.secret.write_text("second")
+
+    def revoke(self) -> None:
+        self.gate.shut()
+        self.gate.password = "second"
+        self.gate.open()
+
+
+class HttpPushRig(Rig):
+    kind = "http_push"
+    goes_down = has_credential = False  # of the loop: senders present it, and the endpoint's own tests change it
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        spool = folder / "home" / "spool"
+        spool.mkdir(parents=True)
+        self.served: Served = self.stack.enter_context(collector(spool))
+        self._held: list[int] = []
+
+    def options(self) -> dict[str, Any]:
+        return {"token": {"file": str(self.served.folder / "token")}, "accepts": ["cloudevents", "ndjson"]}
+
+    def open(self, **more: Any) -> Kit:
+        return super().open(**more)
+
+    def send(self, ids: Iterable[int], **extra: Any) -> None:
+        for number in ids:
+            answer = self.served.post(line(number, extra).encode() + b"\n", NDJSON)
+            assert answer.status == 202
+            self._held.append(number)  # what was answered for is what has to arrive
+
+    def send_bad(self, number: int) -> None:
+        assert self.served.post(b'{"id": ' + str(number).encode() + b', "v"\n', NDJSON).status == 202
+
+    def held(self) -> list[int]:
+        return self._held
+
+
+class SqlTableRig(Rig):
+    kind = "sql_table"
+
+    def __init__(self, folder: Path, server: PostgresServer) -> None:
+        super().__init__(folder)
+        self.server = server
+        self.user = f"reader_{abs(hash(folder)) % 10**6}"
+        self.secret.write_text("first")
+        self.database = server.new_database()
+        server.set_password(self.user, "first")
+        server.execute(
+            self.database,
+            "CREATE TABLE items (id int PRIMARY KEY, v text, amount numeric(20, 4))",
+            f"GRANT SELECT ON items TO {self.user}",
+        )
+
+    def options(self) -> dict[str, Any]:
+        return {
+            "url": f"postgresql+psycopg://{self.user}@{self.server.host}:{self.server.port}/{self.database}",
+            "password": {"file": str(self.secret)},
+            "table": "items",
+            "cursor": "id",
+            "chunk_rows": 10,
+        }
+
+    def send(self, ids: Iterable[int], **extra: Any) -> None:
+        for name in extra:
+            self.server.execute(self.database, f"ALTER TABLE items ADD COLUMN {name} text DEFAULT '{extra[name]}'")
+        for number in ids:
+            self._insert(number, f"{number}.25")
+
+    def send_bad(self, number: int) -> None:
+        self._insert(number, "1.2345")  # more digits than the contract has
+
+    def held(self) -> list[int]:
+        return [row[0] for row in self.server.rows(self.database, "SELECT id FROM items WHERE amount <> 1.2345")]
+
+    def down(self) -> None:
+        self.server.stop()
+
+    def up(self) -> None:
+        self.server.start()
+
+    def rotate(self) -> None:
+        self.revoke()
+        self.secret.write_text("second")
+
+    def revoke(self) -> None:
+        self.server.set_password(self.user, "second")
+
+    def _insert(self, number: int, amount: str) -> None:
+        self.server.execute(self.database, f"INSERT INTO items VALUES ({number}, 'v{number}', {amount})")
+
+
+class PostgresCdcRig(SqlTableRig):
+    kind = "postgres_cdc"
+    takes_back = "snapshot"
+
+    def __init__(self, folder: Path, server: PostgresServer) -> None:
+        super().__init__(folder, server)
+        server.execute(self.database, "CREATE PUBLICATION data_platform_items FOR TABLE items")
+
+    def options(self) -> dict[str, Any]:
+        return {
+            "host": self.server.host,
+            "port": self.server.port,
+            "dbname": self.database,
+            "user": self.user,
+            "password": {"file": str(self.secret)},
+            "table": "public.items",
+            "publication": "data_platform_items",
+            "slot": f"slot_{self.database}",
+        }
+
+    def columns(self) -> tuple[str, ...]:
+        return ("id int", "v string", "amount decimal(10,2)", *_CDC)
+
+    def format(self) -> dict[str, Any]:
+        return {"kind": "ndjson", "envelope": "debezium"}
+
+    def is_record(self, row: dict[str, Any]) -> bool:
+        return row["cdc_op"] in ("c", "r", "u")
+
+
+class RestPullRig(Rig):
+    kind = "rest_pull"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.api = self.stack.enter_context(rest_server())
+        self.secret.write_text(API_TOKEN)
+        self.api.token = API_TOKEN
+        self.api.paging = "offset"
+        self.api.show = lambda record, query: record["id"] > int(query.get("after", -1))
+
+    def options(self) -> dict[str, Any]:
+        return {
+            "url": self.api.url,
+            "path": "items",
+            "data_selector": "items",
+            "paginator": {"type": "offset", "limit": 3, "total_path": "total"},
+            "auth": {"type": "bearer", "secret": {"file": str(self.secret)}},
+            "cursor": {"field": "id", "param": "after"},
+            "is_ordered": True,
+        }
+
+    def send(self, ids: Iterable[int], **extra: Any) -> None:
+        self.api.records += [line(number, extra) for number in ids]
+
+    def send_bad(self, number: int) -> None:
+        self.api.records.append(line(number, {"amount": "a lot"}))
+
+    def held(self) -> list[int]:
+        records = [json.loads(text) for text in self.api.records]
+        return [record["id"] for record in records if record["amount"] != "a lot"]
+
+    def down(self) -> None:
+        self.api.answers = [Answer(status=503)] * 50
+
+    def up(self) -> None:
+        self.api.answers = []
+
+    def rotate(self) -> None:
+        self.revoke()
+        self.secret.write_text("another")
+
+    def revoke(self) -> None:
+        self.api.token = "another"
+
+
+KINDS: tuple[type[Rig], ...] = (FileDropRig, KafkaRig, HttpPushRig, SqlTableRig, PostgresCdcRig, RestPullRig)
+
+
+def rigs(kind: type[Rig], folder: Path, request: Any) -> Iterator[Rig]:
+    """A rig in a folder, with the servers it needs."""
+    needs: list[Any] = []
+    if kind is KafkaRig:
+        needs = [request.getfixturevalue("kafka_broker")]
+    elif issubclass(kind, SqlTableRig):
+        needs = [request.getfixturevalue("postgres_server")]
+    rig = kind(folder, *needs)
+    try:
+        yield rig
+    finally:
+        rig.close()
+
+
+__all__ = ["KINDS", "PASSWORD", "TOKEN", "Rig", "rigs"]
