@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
+import click
+
 from data_platform.cli.environment import platform_here
 from data_platform.cli.ingest import named_source, sources
 from data_platform.cli.output import counted, print_json, print_table, say
@@ -18,6 +20,7 @@ from data_platform.connectors.kinds import Pace, pace_of
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.errors import ConfigurationError
 from data_platform.metastore.heartbeats import MaintenanceWindow
+from data_platform.observability.ingest_metrics import IngestMetrics, exposition
 from data_platform.publication.receipt import BatchCount
 from data_platform.wiring import Platform
 
@@ -119,6 +122,19 @@ def maintenance(*, names: Sequence[str], minutes: int, reason: str) -> int:
                 )
             )
     say(f"silence of {', '.join(names) or 'every source'} is planned for {minutes} minutes: {reason}")
+    return 0
+
+
+def metrics() -> int:
+    """Prints the metrics of every source."""
+    with platform_here() as platform:
+        followers = {
+            (str(entry.dataset), entry.name): [
+                str(name) for name, inputs in platform.graph.inputs.items() if entry.dataset in inputs
+            ]
+            for entry in sources(platform)
+        }
+        click.echo(exposition(IngestMetrics(platform.metastore, followers, platform.clock.now())), nl=False)
     return 0
 
 

@@ -70,8 +70,7 @@ class Heart:
     ) -> None:
         self._done.set()
         self._thread.join()
-        if self._beat.phase is Phase.RUNNING:
-            self.ended(error)
+        self.ended(error)
 
     @property
     def is_due(self) -> bool:
@@ -124,6 +123,7 @@ class Heart:
             self._beat = replace(
                 self._beat,
                 phase=phase,
+                ended_at=now,
                 next_expected_at=expected,
                 error=str(error) if isinstance(error, PlatformError) else type(error).__name__ if error else "",
             )

@@ -68,7 +68,7 @@ class Diagnosis:
 
 def is_running(beat: Heartbeat, now: datetime) -> bool:
     """Whether a process beats for the source at this moment."""
-    return beat.phase not in (Phase.ENDED, Phase.STOPPED) and now - beat.beat_at <= SILENCE
+    return beat.ended_at is None and now - beat.beat_at <= SILENCE
 
 
 def diagnose(facts: Facts, options: Options, now: datetime) -> Diagnosis:
@@ -86,19 +86,19 @@ def diagnose(facts: Facts, options: Options, now: datetime) -> Diagnosis:
 
 def _of_beat(beat: Heartbeat, options: Options, now: datetime) -> Diagnosis | None:
     silence = now - beat.beat_at
-    ended = beat.phase in (Phase.ENDED, Phase.STOPPED)
-    if not ended and silence > SILENCE:
+    is_over = beat.ended_at is not None
+    if not is_over and silence > SILENCE:
         return Diagnosis(
             State.DEAD, f"no beat for {_seconds(silence)} from {beat.instance}; see whether the process lives, start it"
+        )
+    if is_over and beat.next_expected_at is not None and now > beat.next_expected_at + options.grace + SILENCE:
+        return Diagnosis(
+            State.DEAD, f"expected at {beat.next_expected_at:%Y-%m-%d %H:%M:%S} UTC and not heard of since; start it"
         )
     if beat.phase is Phase.REFUSED:
         return Diagnosis(State.REFUSED, f"the source refuses the credential: {beat.error}")
     if beat.phase is Phase.FAILED:
         return Diagnosis(State.FAILED, beat.error or "its last run failed")
-    if ended and beat.next_expected_at is not None and now > beat.next_expected_at + options.grace + SILENCE:
-        return Diagnosis(
-            State.DEAD, f"expected at {beat.next_expected_at:%Y-%m-%d %H:%M:%S} UTC and not heard of since; start it"
-        )
     if beat.backlog and now - max(beat.progressed_at, beat.started_at) > STANDSTILL:
         return Diagnosis(
             State.STUCK,

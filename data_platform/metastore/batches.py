@@ -151,6 +151,13 @@ class Batches(Repository[BatchEntry]):
             found = connection.execute(statement.group_by(BATCHES.c.dataset, BATCHES.c.source))
             return {(dataset, source): (n, int(rows), int(raw)) for dataset, source, n, rows, raw in found}
 
+    def since(
+        self, dataset: str, *, source: str, since: datetime, tx: Transaction | None = None
+    ) -> tuple[BatchEntry, ...]:
+        """The source's batches received at a moment or later, oldest first."""
+        recent = (BATCHES.c.dataset == dataset, BATCHES.c.source == source, BATCHES.c.received_at >= since)
+        return self._select(sa.select(BATCHES).where(*recent).order_by(BATCHES.c.number), tx=tx)
+
     def rows_since(self, dataset: str, *, source: str, since: datetime, tx: Transaction | None = None) -> int:
         """Records of the source's batches received at a moment or later."""
         recent = (BATCHES.c.dataset == dataset, BATCHES.c.source == source, BATCHES.c.received_at >= since)

@@ -22,6 +22,7 @@ class Heartbeat:
         instance: the process, as host and process id.
         started_at: when this run of it began.
         progressed_at: when its position last changed.
+        ended_at: when the run ended, well or not; None while it goes on, or where its process died.
         rows: how many this run brought.
         backlog: how many records (a file drop: files) the source still has; None where unknown.
         next_expected_at: by when it has to be heard of again after it ended; None: nothing is expected.
@@ -36,6 +37,7 @@ class Heartbeat:
     beat_at: datetime
     progressed_at: datetime
     position: Mapping[str, Any]
+    ended_at: datetime | None = None
     rows: int = 0
     last_event_time: datetime | None = None
     backlog: int | None = None

@@ -53,6 +53,12 @@ class Runs(Repository[RunEntry]):
         """One run over one dataset."""
         return self._first(sa.select(RUNS).where(RUNS.c.run_id == run_id, RUNS.c.dataset == dataset), tx=tx)
 
+    def readings(self, dataset: str, *, of: str, tx: Transaction | None = None) -> tuple[tuple[int, datetime], ...]:
+        """The version of input `of` that each publish of a dataset read, and when it ended, in order of time."""
+        published = (RUNS.c.dataset == dataset, RUNS.c.state == RunState.SUCCEEDED, RUNS.c.ended_at.is_not(None))
+        found = self._select(sa.select(RUNS).where(*published).order_by(RUNS.c.ended_at), tx=tx)
+        return tuple((run.inputs[of], run.ended_at) for run in found if of in run.inputs and run.ended_at is not None)
+
     def of_run(self, run_id: str, *, tx: Transaction | None = None) -> tuple[RunEntry, ...]:
         """Everything that one run did, in the order in which it began."""
         statement = sa.select(RUNS).where(RUNS.c.run_id == run_id)

@@ -259,6 +259,7 @@ HEARTBEATS = sa.Table(
     _time("started_at"),
     _time("beat_at"),
     _time("progressed_at"),
+    _time("ended_at", null=True),
     sa.Column("position", Json, nullable=False),
     _count("rows"),
     _time("last_event_time", null=True),

@@ -39,6 +39,11 @@ def beat(
     return replace(known, **more)  # type: ignore[arg-type]
 
 
+def ended(phase: Phase, *, ago: float = 5, expected: float | None = None, **more: object) -> Heartbeat:
+    due = None if expected is None else NOW + seconds(expected)
+    return beat(phase, ago=ago, ended_at=NOW - seconds(ago), next_expected_at=due, **more)
+
+
 def state(found: Heartbeat | None, *, rows: int | None = 1, options: Options = HOURLY, is_stream: bool = True) -> State:
     return diagnose(Facts(beat=found, recent_rows=rows, is_stream=is_stream), options, NOW).state
 
@@ -58,9 +63,11 @@ def state(found: Heartbeat | None, *, rows: int | None = 1, options: Options = H
         (beat(moved=3600, backlog=None), State.LIVE),
         (beat(moved=59, backlog=7), State.LIVE),
         (beat(moved=3600, started=30, backlog=7), State.LIVE),  # just started again
-        (beat(phase=Phase.STOPPED, ago=30, next_expected_at=NOW - seconds(30)), State.RESTING),
-        (beat(phase=Phase.STOPPED, ago=400, next_expected_at=NOW - seconds(400)), State.DEAD),
-        (beat(phase=Phase.ENDED, ago=9999, next_expected_at=None), State.RESTING),
+        (ended(Phase.STOPPED, ago=30, expected=-30), State.RESTING),
+        (ended(Phase.STOPPED, ago=400, expected=-400), State.DEAD),
+        (ended(Phase.ENDED, ago=9999), State.RESTING),
+        (ended(Phase.FAILED, ago=9999), State.FAILED),  # a run that failed is over, not dead
+        (ended(Phase.FAILED, ago=400, expected=-400), State.DEAD),
     ],
 )
 def test_a_beat_says_how_its_connector_stands(found: Heartbeat | None, expected: State) -> None:
@@ -68,16 +75,19 @@ def test_a_beat_says_how_its_connector_stands(found: Heartbeat | None, expected:
 
 
 def test_a_batch_kind_is_dead_a_minute_after_it_was_expected_and_its_grace() -> None:
-    ended = beat(phase=Phase.ENDED, ago=3600 + 299 + 60, next_expected_at=NOW - seconds(299 + 60))
-    assert state(ended, is_stream=False) is State.RESTING
-    assert state(replace(ended, next_expected_at=NOW - seconds(301 + 60)), is_stream=False) is State.DEAD
+    found = ended(Phase.ENDED, ago=3600 + 299 + 60, expected=-299 - 60)
+    assert state(found, is_stream=False) is State.RESTING
+    assert state(replace(found, next_expected_at=NOW - seconds(301 + 60)), is_stream=False) is State.DEAD
 
 
 def test_success_without_rows_is_empty_and_says_so_differently_from_stuck() -> None:
-    ended = beat(phase=Phase.ENDED, next_expected_at=NOW + seconds(3000))
-    assert state(ended, rows=0, is_stream=False) is State.EMPTY
-    assert state(ended, rows=0, options=Options(), is_stream=False) is State.RESTING  # nothing was promised
-    assert state(replace(ended, backlog=3), rows=0, is_stream=False, options=HOURLY) is State.EMPTY
+    found = ended(Phase.ENDED, expected=3000)
+    assert state(found, rows=0, is_stream=False) is State.EMPTY
+    assert state(found, rows=0, options=Options(), is_stream=False) is State.RESTING  # nothing was promised
+    assert (
+        state(replace(found, backlog=3, started_at=NOW - seconds(5)), rows=0, is_stream=False, options=HOURLY)
+        is State.EMPTY
+    )
     assert state(beat(), rows=0) is State.EMPTY
     assert state(beat(started=600), rows=0) is State.LIVE  # it has had no hour yet
     many = Options(expect_every=timedelta(hours=1), expect_rows=100)

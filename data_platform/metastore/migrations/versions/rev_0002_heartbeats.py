@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("started_at", _TIME, nullable=False),
         sa.Column("beat_at", _TIME, nullable=False),
         sa.Column("progressed_at", _TIME, nullable=False),
+        sa.Column("ended_at", _TIME, nullable=True),
         sa.Column("position", _TEXT, nullable=False),
         sa.Column("rows", _COUNT, nullable=False),
         sa.Column("last_event_time", _TIME, nullable=True),
