@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from data_platform.benchmarks.http_push import measure_push
 from data_platform.benchmarks.load_definitions import measure_definitions
 from data_platform.benchmarks.measuring import Comparison, Measurement
 from data_platform.benchmarks.one_more_day import measure_one_more_day
@@ -80,6 +81,24 @@ def definitions(folder: Path | None, as_json: bool, datasets: int) -> None:
         f"above import dagster: {above['cold_seconds']:.1f} s, with the parse cache {above['cached_seconds']:.1f} s"
     )
     _show({"import_dagster_seconds": alone.wall_seconds, **above}, lines, as_json=as_json)
+
+
+@bench.command("http-push")
+@_folder
+@_as_json
+@click.option("--seconds", default=10.0, show_default=True, help="How long each load lasts.")
+def http_push(folder: Path | None, as_json: bool, seconds: float) -> None:
+    """Events pushed over HTTP, on disk before each answer; the sender runs on the same machine."""
+    with _workplace(folder) as place:
+        measured, plain = measure_push(place / "http-push", seconds=seconds, report=_report)
+    lines = [
+        f"{one.name:36} {one.events_per_second:8,.0f} events/s {one.requests_per_second:6,.0f} requests/s "
+        f"p50 {one.p50_seconds * 1000:6.1f} ms p99 {one.p99_seconds * 1000:6.1f} ms; CPU of the server "
+        f"{one.server_cpu_seconds:.1f} s, of the sender {one.sender_cpu_seconds:.1f} s in {one.wall_seconds:.1f} s"
+        for one in measured
+    ]
+    lines.append(f"a plain loop of write and flush, one event at a time, without HTTP: {plain:,.0f} events/s")
+    _show({"loads": [asdict(one) for one in measured], "plain_events_per_second": plain}, lines, as_json=as_json)
 
 
 def _show_comparison(comparison: Comparison, *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ import getpass
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import click
@@ -167,16 +167,16 @@ def _endpoint(platform: Platform, entries: Sequence[ConnectorEntry], host: str, 
     from data_platform.serving.collector import collector_app
     from data_platform.serving.server import serve
 
-    opened = [open_push_source(entry, platform.ingester.place) for entry in pushed]
-    server = serve(collector_app(opened), host=host, port=port)
-    for source in opened:
-        say(f"{source.name} takes events at http://{host}:{server.port}{source.path}")
-    try:
-        yield
-    finally:
-        server.stop()
+    with ExitStack() as stack:
+        opened = []
+        for entry in pushed:
+            opened.append(open_push_source(entry, platform.ingester.place))
+            stack.callback(opened[-1].spool.close)
+        server = serve(collector_app(opened), host=host, port=port)
+        stack.callback(server.stop)
         for source in opened:
-            source.spool.close()
+            say(f"{source.name} takes events at http://{host}:{server.port}{source.path}")
+        yield
 
 
 class _Told:

@@ -17,6 +17,7 @@ from data_platform.connectors.kinds import Pace, open_connector, pace_of
 from data_platform.connectors.liveness import is_running
 from data_platform.connectors.protocol import Connector, Place, Poll
 from data_platform.connectors.source_log import SourceLog
+from data_platform.connectors.spool_file import sweep
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.domains import Project
 from data_platform.contracts.model import DatasetName
@@ -137,6 +138,7 @@ class Ingester:
     @contextmanager
     def open(self, entry: ConnectorEntry) -> Iterator[Ingestion]:
         """An entry's connector with its landing log, closed at the end of the block."""
+        sweep(self.place.spool)
         connector = open_connector(entry, self.place)
         try:
             yield Ingestion(connector=connector, log=self._log(entry.dataset, entry.name), leases=self.leases)

@@ -24,7 +24,7 @@ class Options(BaseModel):
         max_batch_bytes: how much one poll takes at most; a single larger delivery is a batch of its own.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     expect_every: timedelta | None = None
     expect_rows: int = Field(default=1, ge=0)
@@ -36,7 +36,7 @@ class Options(BaseModel):
 class Expectations(Options):
     """The options that all kinds share, of an entry whose other options do not matter here."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
 
 def read_options(model: type[_OptionsT], entry: ConnectorEntry) -> _OptionsT:

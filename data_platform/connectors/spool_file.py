@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+import psutil
+
 from data_platform.connectors.protocol import Delivery
 
 _numbers = itertools.count(1)
@@ -71,15 +73,27 @@ class SpoolFile:
         self._path.unlink(missing_ok=True)
 
 
+def sweep(spool: Path) -> int:
+    """Removes the files of processes that died before their batch was landed; how many there were."""
+    dead = [path for path in spool.rglob("*.part") if not _is_alive(path.name.partition("-")[0])]
+    for path in dead:
+        path.unlink(missing_ok=True)
+    return len(dead)
+
+
+def _is_alive(pid: str) -> bool:
+    return not pid.isdecimal() or psutil.pid_exists(int(pid))
+
+
 def one_line(value: bytes | None) -> bytes:
     """Any message value as exactly one NDJSON record, byte for byte where that is possible.
 
     JSON may hold line ends only as white space, so there they become spaces. What is not JSON and has line ends, or is
-    empty, becomes a JSON string, which a reader of objects rejects as one record with its text. No value is `null`.
+    blank, becomes a JSON string, which a reader of objects rejects as one record with its text. No value is `null`.
     """
     if value is None:
         return b"null"
-    if value and b"\n" not in value and b"\r" not in value:
+    if value.strip() and b"\n" not in value and b"\r" not in value:
         return value
     try:
         json.loads(value)

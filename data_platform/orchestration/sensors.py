@@ -10,8 +10,11 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import dagster as dg
+import structlog
 
+from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.model import Layer
+from data_platform.errors import RetryableError
 from data_platform.orchestration.collected import collected
 from data_platform.orchestration.heartbeats import heartbeats
 from data_platform.orchestration.jobs import EVERYTHING, INGEST
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 NEW_FILES = "new_files"
 STALE_PARTITIONS = "stale_partitions"
+_LOG = structlog.get_logger(__name__)
 _INTERVAL_SECONDS = 30
 _FOLLOW_SECONDS = 10  # streams land all the time; what is made of them should not wait long
 _IN_PROGRESS = [
@@ -100,7 +104,7 @@ def ingest_requests(location: Location, platform: Platform) -> list[dg.RunReques
             for entry in location.project.connectors_of(dataset.name)
             if "schedule" not in entry.options and platform.ingester.keeper(entry) is None
         ]
-        news = [f"{entry.name}:{mark}" for entry in entries for mark in platform.ingester.peek(entry)]
+        news = [f"{entry.name}:{mark}" for entry in entries for mark in _marks(platform, entry)]
         if news:
             digest = hashlib.sha256("\n".join(news).encode()).hexdigest()[:16]
             requests.append(
@@ -111,3 +115,15 @@ def ingest_requests(location: Location, platform: Platform) -> list[dg.RunReques
                 )
             )
     return requests
+
+
+def _marks(platform: Platform, entry: ConnectorEntry) -> tuple[str, ...]:
+    """What looks new in a source; nothing where it does not answer, so that the others have their turn.
+
+    Its heartbeat says so: a run asked for here would only fail.
+    """
+    try:
+        return platform.ingester.peek(entry)
+    except RetryableError as error:
+        _LOG.warning("a source could not be looked at", source=entry.name, error=str(error))
+        return ()

@@ -5,6 +5,7 @@ A rig puts records into its source and says, by reading the source itself, what 
 
 from __future__ import annotations
 
+import http.client
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -14,9 +15,12 @@ from typing import Any, ClassVar
 
 import yaml
 
+from data_platform.connectors.http_push import open_push_source
+from data_platform.serving.collector import collector_app
+from data_platform.serving.server import ServerHandle, serve
 from data_platform_tests.integration.connectors.kafka_broker import Gate, KafkaBroker
 from data_platform_tests.integration.connectors.postgres_server import PASSWORD, PostgresServer
-from data_platform_tests.integration.connectors.push_kit import NDJSON, TOKEN, Served, collector
+from data_platform_tests.integration.connectors.push_kit import NDJSON, TOKEN
 from data_platform_tests.integration.connectors.rest_server import TOKEN as API_TOKEN
 from data_platform_tests.integration.connectors.rest_server import Answer, rest_server
 from data_platform_tests.kit import Kit
@@ -158,8 +162,12 @@ class KafkaRig(Rig):
             "bootstrap": self.gate.address,
             "topic": self.topic,
             "linger_seconds": 0.2,
-            "security": {"protocol": "SASL_PLAINTEXT", "mechanism": "PLAIN", "username": "ann"},
-            "password": {"file": str(self.secret)},
+            "security": {
+                "protocol": "SASL_PLAINTEXT",
+                "mechanism": "PLAIN",
+                "username": "ann",
+                "password": {"file": str(self.secret)},
+            },
         }
 
     def send(self, ids: Iterable[int], **extra: Any) -> None:
@@ -210,43 +218,58 @@ class HttpPushRig(Rig):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        spool = folder / "home" / "spool"
-        spool.mkdir(parents=True)
-        self.served: Served = self.stack.enter_context(collector(spool))
+        self.secret.write_text(TOKEN)
+        self._served: ServerHandle | None = None
         self._held: list[int] = []
 
     def options(self) -> dict[str, Any]:
-        return {"token": {"file": str(self.served.folder / "token")}, "accepts": ["cloudevents", "ndjson"]}
+        return {"token": {"file": str(self.secret)}, "accepts": ["cloudevents", "ndjson"]}
 
     def open(self, **more: Any) -> Kit:
-        return super().open(**more)
+        kit = super().open(**more)
+        source = open_push_source(kit.entry("items"), kit.platform.ingester.place)
+        self.stack.callback(source.spool.close)
+        self._served = serve(collector_app([source]))
+        self.stack.callback(self._served.stop)
+        return kit
 
     def send(self, ids: Iterable[int], **extra: Any) -> None:
         for number in ids:
-            answer = self.served.post(line(number, extra).encode() + b"\n", NDJSON)
-            assert answer.status == 202
+            self._post(line(number, extra).encode())
             self._held.append(number)  # what was answered for is what has to arrive
 
     def send_bad(self, number: int) -> None:
-        assert self.served.post(b'{"id": ' + str(number).encode() + b', "v"\n', NDJSON).status == 202
+        self._post(b'{"id": ' + str(number).encode() + b', "v"')
 
     def held(self) -> list[int]:
         return self._held
 
+    def _post(self, record: bytes) -> None:
+        assert self._served is not None
+        connection = http.client.HTTPConnection("127.0.0.1", self._served.port, timeout=20)
+        headers = {"authorization": f"Bearer {TOKEN}", "content-type": NDJSON}
+        try:
+            connection.request("POST", "/ingest/items", record + b"\n", headers)
+            assert connection.getresponse().status == 202
+        finally:
+            connection.close()
+
 
 class SqlTableRig(Rig):
     kind = "sql_table"
+    takes_back = "start"
 
     def __init__(self, folder: Path, server: PostgresServer) -> None:
         super().__init__(folder)
         self.server = server
         self.user = f"reader_{abs(hash(folder)) % 10**6}"
         self.secret.write_text("first")
+        self._changed: list[int] = []
         self.database = server.new_database()
         server.set_password(self.user, "first")
         server.execute(
             self.database,
-            "CREATE TABLE items (id int PRIMARY KEY, v text, amount numeric(20, 4))",
+            "CREATE TABLE items (id int PRIMARY KEY, v text, amount numeric)",
             f"GRANT SELECT ON items TO {self.user}",
         )
 
@@ -256,12 +279,15 @@ class SqlTableRig(Rig):
             "password": {"file": str(self.secret)},
             "table": "items",
             "cursor": "id",
+            "overlap": 0,
             "chunk_rows": 10,
         }
 
     def send(self, ids: Iterable[int], **extra: Any) -> None:
         for name in extra:
             self.server.execute(self.database, f"ALTER TABLE items ADD COLUMN {name} text DEFAULT '{extra[name]}'")
+            if self.kind == "sql_table":  # the row at the cursor is read again, and is another one now
+                self._changed += [row[0] for row in self.server.rows(self.database, "SELECT max(id) FROM items")]
         for number in ids:
             self._insert(number, f"{number}.25")
 
@@ -269,7 +295,8 @@ class SqlTableRig(Rig):
         self._insert(number, "1.2345")  # more digits than the contract has
 
     def held(self) -> list[int]:
-        return [row[0] for row in self.server.rows(self.database, "SELECT id FROM items WHERE amount <> 1.2345")]
+        rows = self.server.rows(self.database, "SELECT id FROM items WHERE amount <> 1.2345")
+        return [row[0] for row in rows] + self._changed
 
     def down(self) -> None:
         self.server.stop()
@@ -320,6 +347,7 @@ class PostgresCdcRig(SqlTableRig):
 
 class RestPullRig(Rig):
     kind = "rest_pull"
+    takes_back = "start"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -336,7 +364,8 @@ class RestPullRig(Rig):
             "data_selector": "items",
             "paginator": {"type": "offset", "limit": 3, "total_path": "total"},
             "auth": {"type": "bearer", "secret": {"file": str(self.secret)}},
-            "cursor": {"field": "id", "param": "after"},
+            "cursor": {"field": "id", "param": "after", "kind": "number"},
+            "backoff": 0,
             "is_ordered": True,
         }
 

@@ -1,0 +1,1 @@
+"""The HTTP skin: the endpoint that collects pushed events. Logic lives below; nothing else imports FastAPI."""
