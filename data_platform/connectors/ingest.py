@@ -84,7 +84,7 @@ class Ingestion:
             return Step(batches=batches, position=self.position, backlog=None, is_idle=False)
 
     def tell(self, heart: Heart, step: Step) -> None:
-        """Notes the turn for the next beat. An idle one asks what the source still holds, so that stuck is told apart."""
+        """Notes the turn for the next beat. An idle one asks what the source still holds: a sign of being stuck."""
         backlog = step.backlog
         if step.is_idle:
             backlog = len(self.connector.peek(self.position, self.log.is_known(self.connector.identity)))
