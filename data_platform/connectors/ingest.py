@@ -5,10 +5,13 @@ What a poll becomes is in `source_log`; how often and by whom the loop is run is
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
+
+import psutil
 
 from data_platform.clock import Clock
 from data_platform.connectors.credentials import with_renewal
@@ -150,7 +153,9 @@ class Ingester:
         if pace_of(entry) is not Pace.STREAM:
             return None
         beat = self.metastore.heartbeats.of(str(entry.dataset), source=entry.name)
-        return beat.instance if beat is not None and is_running(beat, self.clock.now()) else None
+        if beat is None or not is_running(beat, self.clock.now()) or _is_gone(beat.instance):
+            return None
+        return beat.instance
 
     def ingest(self, entry: ConnectorEntry, run: Run) -> tuple[BatchCount, ...]:
         """Ingests everything that a connector has to offer now, and beats while it does.
@@ -199,3 +204,9 @@ class Ingester:
             leases=self.leases,
             clock=self.clock,
         )
+
+
+def _is_gone(instance: str) -> bool:
+    """Whether a process of this host, as `host:pid`, is known to be dead: its last beat is not waited for then."""
+    host, _, pid = instance.rpartition(":")
+    return host == socket.gethostname() and not psutil.pid_exists(int(pid))
