@@ -16,7 +16,7 @@ from data_platform.benchmarks.http_push import measure_push
 from data_platform.benchmarks.load_definitions import measure_definitions
 from data_platform.benchmarks.measuring import Comparison, Measurement
 from data_platform.benchmarks.one_more_day import measure_one_more_day
-from data_platform.benchmarks.whole_way import Workspace, compare_whole_way
+from data_platform.benchmarks.whole_way import Workspace, compare_ndjson_to_raw, compare_whole_way
 
 _GIB = 1 << 30
 _rows = click.option("--rows", default=10_000_000, show_default=True, help="Order lines and web events to generate.")
@@ -41,6 +41,18 @@ def whole_way(rows: int, folder: Path | None, as_json: bool, pairs: int, dirt: f
     """Files to served tables, process start included."""
     with _workplace(folder) as place:
         comparison = compare_whole_way(Workspace(folder=place), rows=rows, pairs=pairs, dirt=dirt, report=_report)
+    _show_comparison(comparison, as_json=as_json)
+
+
+@bench.command("ndjson-to-raw")
+@_rows
+@_folder
+@_as_json
+@click.option("--pairs", default=3, show_default=True, help="Runs of each, in turn.")
+def ndjson_to_raw(rows: int, folder: Path | None, as_json: bool, pairs: int) -> None:
+    """Web events (about half of the rows) from NDJSON files to raw, against a plain copy to Parquet."""
+    with _workplace(folder) as place:
+        comparison = compare_ndjson_to_raw(Workspace(folder=place), rows=rows, pairs=pairs, report=_report)
     _show_comparison(comparison, as_json=as_json)
 
 

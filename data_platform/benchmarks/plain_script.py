@@ -2,8 +2,9 @@
 
 Reads the files with declared types, writes raw, curated and served Parquet, and runs the contract's rules as one SQL
 pass per table. It lands nothing, keeps no versions, counts no fates and publishes without an audit step.
-With a third word, `dirty`, it reads with `ignore_errors`: what it cannot read is lost without a trace.
-Usage: python -m data_platform.benchmarks.plain_script SOURCE OUT [dirty]
+With the word `dirty` it reads with `ignore_errors`: what it cannot read is lost without a trace. With the word `copy`
+it only copies the events to Parquet.
+Usage: python -m data_platform.benchmarks.plain_script SOURCE OUT [dirty | copy]
 """
 
 from __future__ import annotations
@@ -33,11 +34,17 @@ EVENT_RULES = (
 )
 
 
+def copy(source: Path, out: Path) -> None:
+    """Copies the events to one Parquet file."""
+    con = _connected(out)
+    events = source / "web_events" / "*.ndjson"
+    select = f"FROM read_json('{events}', format = 'nd', columns = {EVENTS})"
+    con.execute(f"COPY ({select}) TO '{out}/events.parquet' (FORMAT parquet, COMPRESSION zstd)")
+
+
 def run(source: Path, out: Path, *, ignore_errors: bool = False) -> None:
     """Builds every table below `out`."""
-    out.mkdir(parents=True, exist_ok=True)
-    con = duckdb.connect(config={"memory_limit": "1200MB", "temp_directory": str(out / "spill")})
-    con.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+    con = _connected(out)
     con.execute("ATTACH ':memory:' AS raw; ATTACH ':memory:' AS curated")
     con.execute("CREATE SCHEMA raw.commerce; CREATE SCHEMA curated.commerce")
     lenient = ", ignore_errors = true" if ignore_errors else ""
@@ -67,6 +74,13 @@ def run(source: Path, out: Path, *, ignore_errors: bool = False) -> None:
     )
 
 
+def _connected(out: Path) -> duckdb.DuckDBPyConnection:
+    out.mkdir(parents=True, exist_ok=True)
+    con = duckdb.connect(config={"memory_limit": "1200MB", "temp_directory": str(out / "spill")})
+    con.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+    return con
+
+
 def _table(con: duckdb.DuckDBPyConnection, out: Path, layer: str, name: str, select: str) -> None:
     file = f"{out}/{layer}_{name}.parquet"
     con.execute(f"COPY ({select}) TO '{file}' (FORMAT parquet, COMPRESSION zstd)")
@@ -74,4 +88,8 @@ def _table(con: duckdb.DuckDBPyConnection, out: Path, layer: str, name: str, sel
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]), Path(sys.argv[2]), ignore_errors="dirty" in sys.argv[3:])
+    words = sys.argv[3:]
+    if "copy" in words:
+        copy(Path(sys.argv[1]), Path(sys.argv[2]))
+    else:
+        run(Path(sys.argv[1]), Path(sys.argv[2]), ignore_errors="dirty" in words)

@@ -44,15 +44,15 @@ class Workspace:
             "DATA_PLATFORM_DOMAINS": str(write_domain(self.folder / "domains")),
         }
 
-    def run_platform(self, source: Path) -> Measurement:
-        """One run of the platform in an empty home, process start included."""
-        return measure(PLATFORM, environment=self.environment(source), log=self.folder / "platform.log")
+    def run_platform(self, source: Path, *sources: str) -> Measurement:
+        """One run of the platform in an empty home, process start included; with names, only these to raw."""
+        command = (*PLATFORM, *sources)
+        return measure(command, environment=self.environment(source), log=self.folder / "platform.log")
 
-    def run_plain(self, source: Path, *, is_dirty: bool) -> Measurement:
+    def run_plain(self, source: Path, *words: str) -> Measurement:
         """One run of the plain script into an empty folder."""
         out = self.folder / "plain"
         shutil.rmtree(out, ignore_errors=True)
-        words = ("dirty",) if is_dirty else ()
         return measure((*PLAIN, str(source), str(out), *words), environment={}, log=self.folder / "plain.log")
 
 
@@ -67,6 +67,18 @@ def compare_whole_way(
         report(f"pair {pair + 1} of {pairs}: platform")
         ours.append(workspace.run_platform(source))
         report(f"pair {pair + 1} of {pairs}: plain script")
-        theirs.append(workspace.run_plain(source, is_dirty=dirt > 0))
+        theirs.append(workspace.run_plain(source, *(["dirty"] if dirt > 0 else [])))
     name = "whole way, clean" if dirt == 0 else "whole way, dirty"
     return Comparison(name=name, ours=tuple(ours), theirs=tuple(theirs))
+
+
+def compare_ndjson_to_raw(workspace: Workspace, *, rows: int, pairs: int, report: Callable[[str], None]) -> Comparison:
+    """NDJSON files to raw, against a plain copy of the same files to Parquet, in turn."""
+    report(f"generating {rows:,} rows")
+    source = workspace.source(rows, dirt=0.0)
+    ours, theirs = [], []
+    for pair in range(pairs):
+        report(f"pair {pair + 1} of {pairs}")
+        ours.append(workspace.run_platform(source, "web_events"))
+        theirs.append(workspace.run_plain(source, "copy"))
+    return Comparison(name="NDJSON to raw", ours=tuple(ours), theirs=tuple(theirs))

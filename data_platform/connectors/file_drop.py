@@ -1,57 +1,81 @@
-"""`file_drop`: files that appear in a folder. A delivery is told by its content, never by name or time."""
+"""`file_drop`: files that appear in a folder or a bucket. A delivery is told by its content, never by name or time."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from data_platform.connectors.credentials import Credential, CredentialRef
+from data_platform.connectors.file_places import DroppedFile, FilePlace, LocalFolder, as_text
 from data_platform.connectors.options import Options, read_options
 from data_platform.connectors.protocol import Delivery, IsKnown, Place, Poll
 from data_platform.contracts.domain_files import ConnectorEntry
-from data_platform.errors import ConfigurationError, SourceUnavailable
+from data_platform.errors import ConfigurationError
+from data_platform.lakehouse.credentials import StoreCredentials
 from data_platform.lakehouse.landing import Identity, Json
 
-_READ_BYTES = 1 << 20
 _CACHE: TypeAdapter[dict[str, tuple[str, str]]] = TypeAdapter(dict[str, tuple[str, str]])
+
+
+class S3Access(BaseModel):
+    """How to reach a bucket that is not where the platform's own store is.
+
+    Attributes:
+        endpoint_url: of an S3-compatible server; none for AWS.
+        secret_access_key: where the secret is read.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    access_key_id: str
+    secret_access_key: CredentialRef
+    endpoint_url: str | None = None
+    region: str | None = None
+    allow_http: bool = False
 
 
 class FileDropOptions(Options):
     """Options of a `file_drop` entry.
 
     Attributes:
-        path: glob, relative to the project's source folder unless absolute.
+        path: glob, relative to the project's source folder unless absolute; or `s3://bucket/prefix/*.csv`.
+        settle_seconds: files that changed less than this ago are left for a later poll: they may still be written.
+        s3: access to the bucket; by default that of the platform's store.
     """
 
     path: str
+    settle_seconds: float = Field(default=0, ge=0)
+    s3: S3Access | None = None
 
 
 class FileDrop:
-    """Files matching a glob in a local folder."""
+    """Files matching a glob."""
 
     version = "file_drop/1"
     identity = Identity.CONTENT
-    credential = None
 
     def __init__(self, entry: ConnectorEntry, place: Place) -> None:
         self._name = entry.name
         self._options = read_options(FileDropOptions, entry)
-        pattern = Path(self._options.path)
-        self._folder, self._pattern = _split(pattern if pattern.is_absolute() else place.source / pattern)
+        access = self._options.s3
+        self.credential = Credential(access.secret_access_key, place.clock) if access else None
+        self._place = self._open_place(place)
+        self._clock = place.clock
         self._digests = _DigestCache(place.spool / "file_drop" / f"{entry.name}.json")
 
     def poll(self, position: Mapping[str, Json], is_known: IsKnown) -> Poll | None:
         """The files that no batch accounts for yet, by name, up to `max_batch_bytes`."""
+        fresh: list[Delivery] = []
         try:
-            fresh = self._fresh(is_known)
-        except OSError as error:
-            raise SourceUnavailable(
-                f"{self._folder}: {error.strerror}; poll again when the folder can be read"
-            ) from error
+            self._collect(fresh, is_known)
+        except BaseException:
+            for delivery in fresh:
+                _drop_spooled(delivery)
+            raise
         if not fresh:
             return None
         seen = position.get("deliveries", 0)
@@ -59,18 +83,10 @@ class FileDrop:
         return Poll(deliveries=tuple(fresh), position_to={"deliveries": seen + len(fresh)})
 
     def peek(self, position: Mapping[str, Json], is_known: IsKnown) -> tuple[str, ...]:
-        """A mark of each file that looks new, by name; a stat for each file, and nothing is read."""
-        try:
-            facts = [
-                (_text(path.relative_to(self._folder).as_posix()), path, path.stat()) for path in sorted(self._files())
-            ]
-        except OSError as error:
-            raise SourceUnavailable(f"{self._folder}: {error.strerror}; look again later") from error
-        digests = [(name, self._digests.known(path, stat), stat) for name, path, stat in facts]
+        """A mark of each file that looks new, by name; from one listing, and nothing is read."""
+        found = ((file, self._digests.known(file)) for file in self._settled())
         return tuple(
-            f"{name}/{_identity(stat)}"
-            for name, digest, stat in digests
-            if digest is None or not is_known(name, digest)
+            f"{file.name}/{file.mark}" for file, digest in found if digest is None or not is_known(file.name, digest)
         )
 
     def acknowledge(self, position: Mapping[str, Json]) -> None:
@@ -86,48 +102,68 @@ class FileDrop:
     def close(self) -> None:
         """Nothing is open."""
 
-    def _fresh(self, is_known: IsKnown) -> list[Delivery]:
-        fresh: list[Delivery] = []
-        size = 0
-        for path in sorted(self._files()):
-            name = _text(path.relative_to(self._folder).as_posix())
-            facts = path.stat()
-            if fresh and size + facts.st_size > self._options.max_batch_bytes:
-                break
-            digest = self._digests.of(path, facts)
-            if not is_known(name, digest):
-                fresh.append(Delivery(name=name, path=path, sha256=digest, size_bytes=facts.st_size))
-                size += facts.st_size
-        self._digests.save()
-        return fresh
+    def _open_place(self, place: Place) -> FilePlace:
+        path = self._options.path
+        if path.startswith("s3://"):
+            from data_platform.connectors.s3_prefix import S3Prefix  # s3fs takes long to load, and folders need none
 
-    def _files(self) -> Iterator[Path]:
-        if self._folder.is_dir():
-            yield from (path for path in self._folder.glob(self._pattern) if path.is_file())
+            return S3Prefix(path, place.spool / self._name, lambda: self._access(place))
+        if self._options.s3 is not None:
+            raise ConfigurationError(f"connector {self._name}: {path} is no s3://bucket/prefix, so leave out s3")
+        return LocalFolder(place.source / path)
+
+    def _access(self, place: Place) -> StoreCredentials:
+        own = self._options.s3
+        if own is None or self.credential is None:
+            return place.store_credentials
+        secret = self.credential.value()
+        return StoreCredentials(**own.model_dump(exclude={"secret_access_key"}), secret_access_key=secret)
+
+    def _settled(self) -> list[DroppedFile]:
+        newest = self._clock.now().timestamp() - self._options.settle_seconds
+        is_any = self._options.settle_seconds == 0  # clocks of stores and of this machine may differ
+        return [file for file in self._place.files() if is_any or file.modified_at <= newest]
+
+    def _collect(self, fresh: list[Delivery], is_known: IsKnown) -> None:
+        """Adds the deliveries of one poll to `fresh`."""
+        size_bytes = 0
+        for file in self._settled():
+            digest = self._digests.known(file)
+            if digest is not None and is_known(file.name, digest):
+                continue
+            if fresh and size_bytes + file.size_bytes > self._options.max_batch_bytes:
+                break
+            delivery = self._place.take(file, digest)
+            if delivery is None:
+                continue
+            self._digests.note(file, delivery.sha256)
+            if is_known(file.name, delivery.sha256):
+                _drop_spooled(delivery)
+                continue
+            fresh.append(delivery)
+            size_bytes += delivery.size_bytes
+        self._digests.save()
 
 
 class _DigestCache:
-    """Digests of files whose path, size, inode and times were seen before. Saves reading; decides nothing."""
+    """Digests of files that were read before and look unchanged since. Saves reading; decides nothing."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._entries: dict[str, tuple[str, str]] | None = None
         self._is_changed = False
 
-    def of(self, path: Path, facts: os.stat_result) -> str:
-        """The file's sha256, read only if the file may have changed."""
-        known = self.known(path, facts)
-        if known is not None:
-            return known
-        digest = _digest(path)
-        self._load()[_text(str(path))] = (_identity(facts), digest)
-        self._is_changed = True
-        return digest
-
-    def known(self, path: Path, facts: os.stat_result) -> str | None:
+    def known(self, file: DroppedFile) -> str | None:
         """The file's sha256 if it was read before and looks unchanged since."""
-        entry = self._load().get(_text(str(path)))
-        return entry[1] if entry is not None and entry[0] == _identity(facts) else None
+        entry = self._load().get(as_text(file.path))
+        return entry[1] if entry is not None and entry[0] == file.mark else None
+
+    def note(self, file: DroppedFile, digest: str) -> None:
+        """Keeps a digest that was computed while the file had its mark."""
+        entry = (file.mark, digest)
+        if self._load().get(as_text(file.path)) != entry:
+            self._load()[as_text(file.path)] = entry
+            self._is_changed = True
 
     def save(self) -> None:
         """Writes the cache in one step."""
@@ -148,25 +184,6 @@ class _DigestCache:
         return self._entries
 
 
-def _identity(facts: os.stat_result) -> str:
-    return f"{facts.st_size}-{facts.st_ino}-{facts.st_mtime_ns}-{facts.st_ctime_ns}"
-
-
-def _text(name: str) -> str:
-    """The name as text that can be stored: bytes that are not UTF-8 are written as hexadecimal escapes."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as source:
-        while block := source.read(_READ_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _split(pattern: Path) -> tuple[Path, str]:
-    """The folder before the first wildcard, and the rest as a glob."""
-    parts = pattern.parts
-    wild = next((i for i, part in enumerate(parts) if any(c in part for c in "*?[")), len(parts) - 1)
-    return Path(*parts[:wild]), str(Path(*parts[wild:]))
+def _drop_spooled(delivery: Delivery) -> None:
+    if delivery.is_spooled:
+        delivery.path.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from data_platform.clock import Clock, SystemClock
 from data_platform.connectors.credentials import Credential
+from data_platform.lakehouse.credentials import StoreCredentials
 from data_platform.lakehouse.landing import Identity, Json
 
 IsKnown = Callable[[str, str], bool]  # (name, sha256): whether an earlier batch already accounts for this delivery
@@ -52,11 +53,16 @@ class Poll:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a connector works: the folder its paths are relative to, and a folder for what only saves work."""
+    """Where a connector works: the folder its paths are relative to, and a folder for what only saves work.
+
+    Attributes:
+        store_credentials: of the platform's own store; for sources that lie beside it.
+    """
 
     source: Path
     spool: Path
     clock: Clock = field(default_factory=SystemClock)
+    store_credentials: StoreCredentials = field(default_factory=StoreCredentials, repr=False)
 
 
 class Connector(Protocol):

@@ -21,7 +21,16 @@ from data_platform.contracts.model import Contract
 from data_platform.contracts.model import Delivery as DeliveryKind
 from data_platform.contracts.odcs import read_contract_text
 from data_platform.errors import CommitConflict, FaultyProject, SourceUnavailable
-from data_platform.lakehouse.landing import Identity, Json, LandedObject, LandingLog, Manifest, SkippedDelivery
+from data_platform.formats.source_schema import source_schema
+from data_platform.lakehouse.landing import (
+    Identity,
+    Json,
+    LandedObject,
+    LandingLog,
+    Manifest,
+    SchemaDifference,
+    SkippedDelivery,
+)
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.metastore.engine import Metastore
 from data_platform.publication.batches import BatchCommitter
@@ -123,7 +132,7 @@ class SourceLog:
                 )
                 continue
             arrived[same] = f"{self.source}/{n}"
-            objects.append(_land(self.landing, delivery, day))
+            objects.append(self._with_schema(_land(self.landing, delivery, day), delivery))
         dataset = str(self.contract.name)
         watermarks = self.metastore.event_dates.watermarks_of(dataset, source=self.source)
         return Manifest(
@@ -143,6 +152,20 @@ class SourceLog:
             partition_watermarks=watermarks,
             published_event_dates=self._published(dataset),
         )
+
+    def _with_schema(self, landed: LandedObject, delivery: Delivery) -> LandedObject:
+        """The object with the source's schema and how it differs from the contract, as far as can be told now."""
+        try:
+            shown = source_schema(delivery.path, self.contract)
+        except OSError:
+            return landed  # the bytes are landed; reading them will say what is wrong
+        if shown is None:
+            return replace(landed, source_schema=delivery.source_schema)
+        difference = SchemaDifference(
+            added=shown.added, removed=shown.removed, changed=shown.types_changed, is_reordered=shown.reordered
+        )
+        fields = delivery.source_schema or shown.fields
+        return replace(landed, source_schema=fields, difference=difference if shown else None)
 
     def _published(self, dataset: str) -> tuple[tuple[date, date], ...]:
         days = [date.fromisoformat(day) for day in self.metastore.partitions.published_from(dataset)]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from data_platform.contracts.envelope_columns import envelope_faults
 from data_platform.contracts.model import Column, Contract, Delivery, Layer, Materialization
 from data_platform.contracts.places import Place, nearest
 from data_platform.contracts.types import TypeKind
@@ -56,6 +57,7 @@ def check_consistency(contract: Contract, layout: Layout) -> None:
         _key_positions,
         _money,
         _times,
+        _envelope,
     ):
         check(contract, layout)
 
@@ -123,10 +125,14 @@ def _delivery(contract: Contract, layout: Layout) -> None:
 def _by_key(contract: Contract, layout: Layout) -> None:
     how = contract.materialization
     place = layout.at("materialization")
-    if how in _BY_KEY and not contract.primary_key:
+    generated = set(_HISTORY) if how is Materialization.SCD2 else set()
+    if how in _BY_KEY and not set(contract.primary_key) - generated:
         place.fault(f"{how} has no key to merge by", "mark the key's columns with primaryKey: true")
     if how in _BY_KEY and not contract.sequence:
         place.fault(f"{how} cannot tell which row of a key is newer", "add customProperty platform.sequence")
+    if how in _BY_KEY and set(contract.dedupe_key) not in (set(), set(contract.primary_key) - generated):
+        message = f"{how} tells rows apart by its primary key and sequence, never by platform.dedupe_key"
+        layout.at("dedupe_key").fault(message, "remove it, or make its columns the primary key")
     if contract.deletes and how not in _BY_KEY:
         layout.at("deletes").fault(f"{how} deletes nothing by key", "remove platform.deletes, or use merge or scd2")
     if contract.name.layer is Layer.RAW:
@@ -154,6 +160,21 @@ def _history(contract: Contract, layout: Layout) -> None:
             layout.dataset.fault(f"scd2 has no column {name!r}", f"add {name} ({wish})")
         elif column and (column.type.kind is not kind or column.required is not is_required):
             layout.columns[name].fault(f"scd2's column {name!r} has another type or nullability", f"make it {wish}")
+    # Each is made from the order of the rows, so it can neither order nor tell them; valid_from may be in the key.
+    for key, names in (
+        ("sequence", contract.sequence),
+        ("deletes", [contract.deletes.column] if contract.deletes else []),
+    ):
+        for name in _HISTORY.keys() & set(names):
+            layout.at(key).fault(
+                f"platform.{key} names {name!r}, which scd2 fills in", "name a column of the query or raw"
+            )
+    for name in ("valid_to", "is_current"):
+        if name in contract.primary_key:
+            message = f"column {name!r} changes when the next state comes, so it cannot be part of the primary key"
+            layout.columns[name].into("primaryKey").fault(
+                message, "remove primaryKey; the key and valid_from are unique"
+            )
     for column in contract.columns:
         if column.unique:
             layout.columns[column.name].into("unique").fault(
@@ -234,6 +255,11 @@ def _money(contract: Contract, layout: Layout) -> None:
         if is_tagged or (column.type.kind is TypeKind.DOUBLE and _MONEY.search(column.name)):
             fix = "write physicalType: decimal(18,2)" + ("" if is_tagged else ", or tag it not-money")
             layout.columns[column.name].fault(f"column {column.name!r} is money but a {column.type}, which rounds", fix)
+
+
+def _envelope(contract: Contract, layout: Layout) -> None:
+    for name, message, fix in envelope_faults(contract):
+        (layout.at("format") if name is None else layout.columns[name]).fault(message, fix)
 
 
 def _find(contract: Contract, name: str | None) -> Column | None:

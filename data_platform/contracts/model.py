@@ -72,6 +72,13 @@ class FileKind(StrEnum):
     PARQUET = "parquet"
 
 
+class Envelope(StrEnum):
+    """What stands around each record of an NDJSON file; the record's own columns come without a prefix."""
+
+    DEBEZIUM = "debezium"  # change events: columns cdc_*
+    CLOUDEVENTS = "cloudevents"  # structured CloudEvents 1.0: columns ce_*
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class DatasetName:
     """`<layer>.<domain>.<name>`, in SQL and in prose."""
@@ -192,10 +199,11 @@ class FileFormat:
     encoding: str = "utf-8"
     header: bool = True
     null_marker: str | None = ""
-    compression: str | None = None  # None or "gzip"
+    compression: str | None = None  # None, "gzip", "zstd" or "zip"
     comment: str | None = None
     skip_blank_lines: bool = False  # CSV only; NDJSON skips blank lines always
     coerce: bool = False  # NDJSON: accept "12" for a number and 12 for a string
+    envelope: Envelope | None = None  # NDJSON only
     max_field_bytes: int = 1 << 20
     max_record_bytes: int = 8 << 20
     max_columns: int = 2_000
@@ -206,10 +214,19 @@ class FileFormat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deletes:
-    """Which raw rows of a `merge` or `scd2` dataset are deletions."""
+    """What the raw rows of a `merge` or `scd2` dataset mean, by one of their columns; any other value is a state of the
+    row's key.
+
+    Attributes:
+        values: the row deletes its key.
+        truncates: the row ends every key whose newest row is older; it need not name one itself.
+        ignores: the row changes nothing (heartbeats, tombstones, marks of transactions).
+    """
 
     column: str
     values: tuple[Scalar, ...]
+    truncates: tuple[Scalar, ...] = ()
+    ignores: tuple[Scalar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

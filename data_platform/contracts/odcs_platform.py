@@ -12,6 +12,7 @@ from data_platform.contracts.literals import date_group_fault, duration, moment
 from data_platform.contracts.model import (
     Deletes,
     Delivery,
+    Envelope,
     EventTimeRange,
     FileFormat,
     FileKind,
@@ -25,9 +26,10 @@ _LIMITS = tuple(f.name for f in fields(FileFormat) if f.name.startswith("max_"))
 _EVERY_KIND = ("kind", "encoding", "compression", *_LIMITS)
 _FORMAT_KEYS = {
     FileKind.CSV: (*_EVERY_KIND, "delimiter", "quote", "header", "null_marker", "comment", "skip_blank_lines"),
-    FileKind.NDJSON: (*_EVERY_KIND, "coerce"),
+    FileKind.NDJSON: (*_EVERY_KIND, "coerce", "envelope"),
     FileKind.PARQUET: ("kind", *_LIMITS),
 }
+_CHANGES = ("values", "truncates", "ignores")  # what a row of a change feed can mean (`platform.deletes`)
 _DURATION_FIX = "write an ISO 8601 duration of fixed length, such as PT6H or P2D"
 
 
@@ -100,13 +102,26 @@ def _event_time_range(place: Place) -> EventTimeRange | None:
 def _deletes(place: Place) -> Deletes | None:
     if not _is_mapping(place, "{column: op, values: [D]}"):
         return None
-    place.refuse_unknown(("column", "values"), "platform.deletes")
-    column, values = place.get("column"), place.get("values")
-    is_list = isinstance(values, list) and values and all(isinstance(v, str | int) for v in values)
-    if not isinstance(column, str) or not is_list:
+    place.refuse_unknown(("column", *_CHANGES), "platform.deletes")
+    column = place.get("column")
+    if not isinstance(column, str) or not _is_list_of_values(place.get("values")):
         place.fault("platform.deletes does not name a column and its values", "write {column: op, values: [D]}")
         return None
-    return Deletes(column=column, values=tuple(values))
+    said: dict[str | int, str] = {}
+    for key in _CHANGES:
+        values = place.get(key)
+        if values is not None and not _is_list_of_values(values):
+            place.into(key).fault(f"platform.deletes: {key} is no list of values", f"write e.g. {key}: [T]")
+            return None
+        for value in values or ():
+            if said.setdefault(value, key) != key:
+                message = f"platform.deletes: {value!r} stands in {said[value]} and in {key}"
+                place.into(key).fault(message, "keep it in one of them: a row means one thing")
+    return Deletes(column=column, **{key: tuple(place.get(key) or ()) for key in _CHANGES})
+
+
+def _is_list_of_values(values: Any) -> bool:
+    return isinstance(values, list) and bool(values) and all(isinstance(value, str | int) for value in values)
 
 
 def _delivery_date_pattern(place: Place) -> str | None:
@@ -143,7 +158,7 @@ def _format(place: Place) -> FileFormat | None:
         is_fine, fix = _FORMAT_CHECKS.get(key, (_is_limit, "write a whole number above 0"))
         value = place.get(key)
         if is_fine(value):
-            values[key] = value
+            values[key] = Envelope(value) if key == "envelope" and value else value
         else:
             place.into(key).fault(f"platform.format: {key} cannot be {value!r}", fix)
     if values.get("quote", '"') == values.get("delimiter", ",") and kind is FileKind.CSV:
@@ -192,7 +207,8 @@ _FORMAT_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "quote": (lambda value: value is None or _is_character(value), "write one ASCII character in quotes, or null"),
     "comment": (lambda value: value is None or _is_character(value), "write one ASCII character in quotes, or null"),
     "encoding": (_is_encoding, "write an encoding such as utf-8 or latin-1"),
-    "compression": (lambda value: value in (None, "gzip"), "write gzip, or null"),
+    "compression": (lambda value: value in (None, "gzip", "zstd", "zip"), "write gzip, zstd or zip, or null"),
+    "envelope": (lambda value: value in (None, *Envelope), "write debezium or cloudevents, or null"),
     "null_marker": (lambda value: value is None or isinstance(value, str), "write text in quotes, or null"),
     "header": (_is_flag, "write true or false"),
     "skip_blank_lines": (_is_flag, "write true or false"),

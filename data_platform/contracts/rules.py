@@ -179,7 +179,8 @@ def _dataset_rules(contract: Contract, severity: Severity) -> Iterator[Rule]:
 def _unique_rules(contract: Contract) -> Iterator[Rule]:
     key = contract.primary_key
     if key and contract.materialization is Materialization.SCD2:
-        key = (*key, "valid_from")  # a history holds each key once for each moment at which it changed
+        # A history holds each key once for each moment at which it changed.
+        key = tuple(dict.fromkeys((*key, "valid_from")))
     if key:
         yield _unique("primary_key_unique", key)
     if (

@@ -8,7 +8,7 @@ from itertools import chain
 
 from data_platform.contracts.model import Contract, FileFormat
 from data_platform.errors import ConfigurationError
-from data_platform.formats.compression import is_utf8, read_blocks
+from data_platform.formats.compression import is_utf8, read_members
 from data_platform.formats.counting import CsvCounter
 from data_platform.formats.csv_columns import StretchReader
 from data_platform.formats.csv_dialect import Dialect, dialect_of
@@ -16,11 +16,11 @@ from data_platform.formats.csv_header import Layout, match_header, positional_la
 from data_platform.formats.csv_records import RecordParser
 from data_platform.formats.csv_structure import split_stretches
 from data_platform.formats.csv_text import TextReader
-from data_platform.formats.encodings import check_not_utf16, strip_mark
+from data_platform.formats.encodings import SizedBlocks, check_not_utf16, strip_mark
 from data_platform.formats.lexical import Fault
 from data_platform.formats.reading import Chunk, FileReading, Source, Tally
 from data_platform.formats.rejected import FileRejected, Reason
-from data_platform.formats.typed import number_chunks, read_in_order
+from data_platform.formats.typed import TypedRecords, number_chunks, read_in_order
 
 
 class CsvReader:
@@ -38,27 +38,52 @@ class CsvReader:
         return FileReading(partial(self._chunks, source), name=name)
 
     def _chunks(self, source: Source, tally: Tally) -> Iterator[Chunk]:
-        blocks = strip_mark(read_blocks(source, self._format))
+        yield from number_chunks(self._typed(source, tally))
+
+    def _typed(self, source: Source, tally: Tally) -> Iterator[TypedRecords]:
+        """The records of all members, each of which has its own header."""
+        before = 0
+        for member in read_members(source, self._format):
+            sized = SizedBlocks(member)
+            yield from self._member(sized, before, tally)
+            before += sized.size_bytes
+
+    def _member(self, member: Iterator[bytes], before: int, tally: Tally) -> Iterator[TypedRecords]:
+        """The records of a member, whose first byte stands `before` bytes behind that of the file."""
+        blocks = strip_mark(member)
         counter = CsvCounter(self._dialect)
         layout, body, offset = self._begin(blocks.blocks)
-        tally.drift = layout.drift
+        tally.drift = tally.drift.joined(layout.drift)
         parser = RecordParser(self._dialect, width=layout.width)
         text_reader = TextReader(self._dialect, parser, width=layout.width)
         reader = StretchReader(self._contract, layout, text_reader, self._dialect)
         counted = _counted(body, counter)
-        stretches = split_stretches(counted, parser, self._dialect, offset=blocks.mark_bytes + offset)
-        read = partial(reader.read, has_offsets=is_utf8(self._format))
-        yield from number_chunks(read_in_order(stretches, read))
-        tally.source_rows = counter.total()
+        stretches = split_stretches(counted, parser, self._dialect, offset=before + blocks.mark_bytes + offset)
+        yield from read_in_order(stretches, partial(reader.read, has_offsets=is_utf8(self._format)))
+        tally.source_rows += counter.total()
+
+    def header(self, source: Source) -> tuple[str, ...] | None:
+        """The field names of the first member; None where files have no header.
+
+        Raises:
+            FileRejected: the header cannot be read.
+        """
+        if not self._format.header:
+            return None
+        blocks = strip_mark(next(read_members(source, self._format), iter(())))
+        return self._header(_head(blocks.blocks), blocks.blocks)[0]
 
     def _begin(self, blocks: Iterator[bytes]) -> tuple[Layout, Iterator[bytes], int]:
         """The layout, the blocks behind the header, and how many bytes the header takes."""
-        head = next(blocks, b"")
-        if not head:
-            raise FileRejected(Reason.EMPTY_FILE, "the file holds nothing")
-        check_not_utf16(head)
+        head = _head(blocks)
         if not self._format.header:
             return positional_layout(self._contract), chain([head], blocks), 0
+        names, head, end = self._header(head, blocks)
+        layout = match_header(names, self._contract, self._format)
+        return layout, chain([head[end:]] if end < len(head) else [], blocks), end
+
+    def _header(self, head: bytes, blocks: Iterator[bytes]) -> tuple[tuple[str, ...], bytes, int]:
+        """The names, all that was read for them, and where in that they end."""
         parser = RecordParser(self._dialect, width=None)
         start, is_last = 0, False
         while True:
@@ -74,8 +99,7 @@ class CsvReader:
             head, is_last = head + block, not block
         if isinstance(record.fields, Fault):
             raise FileRejected(record.fields.reason, f"the header cannot be read: {record.fields.detail}")
-        layout = match_header(tuple(field.text for field in record.fields), self._contract, self._format)
-        return layout, chain([head[record.end :]] if record.end < len(head) else [], blocks), record.end
+        return tuple(field.text for field in record.fields), head, record.end
 
     def _first_record(self, head: bytes, start: int) -> int:
         """The start of the first line that is a record."""
@@ -84,6 +108,14 @@ class CsvReader:
             if line_end < 0 or not self._dialect.is_skipped(head[start:line_end]):
                 return start
             start = line_end + 1
+
+
+def _head(blocks: Iterator[bytes]) -> bytes:
+    head = next(blocks, b"")
+    if not head:
+        raise FileRejected(Reason.EMPTY_FILE, "the file holds nothing")
+    check_not_utf16(head)
+    return head
 
 
 def _counted(blocks: Iterator[bytes], counter: CsvCounter) -> Iterator[bytes]:

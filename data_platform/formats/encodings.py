@@ -20,6 +20,22 @@ class Unmarked:
     mark_bytes: int
 
 
+class SizedBlocks:
+    """Blocks on their way, and how many bytes have passed."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self.size_bytes = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        block = next(self._blocks)
+        self.size_bytes += len(block)
+        return block
+
+
 def strip_mark(blocks: Iterator[bytes]) -> Unmarked:
     """Takes a UTF-8 byte order mark off the front."""
     head = next(blocks, b"")

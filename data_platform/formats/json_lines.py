@@ -23,6 +23,7 @@ from data_platform.formats.rejected import RAW_TEXT_LIMIT_BYTES
 _BLANKS = b" \t\r"
 _LENIENT = re.compile(rb"\\(?:u(?:00[0-7]|[dD][89a-fA-F])|[bf])|NaN|Inf")
 _SAMPLE_STRIDE = 13  # the decimal kernel wraps around beyond 38 digits
+_TEXT_RUN_LIMIT = 64  # bytes looked back from a place for the beginning of its run
 _AFTER_OBJECT = np.zeros(256, np.bool_)
 _AFTER_OBJECT[list(b",}]\r\n")] = True
 _OF_NUMBER = np.zeros(256, np.bool_)
@@ -84,6 +85,21 @@ def split_lines(blocks: Iterator[bytes], file_format: FileFormat, *, offset: int
             offset += size_bytes
 
 
+def line_spans(data: bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where the lines that are not blank begin and end, line ends excluded."""
+    codes = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(codes == LF)
+    starts = np.concatenate(([0], ends + 1))
+    ends = np.append(ends, len(data))
+    if starts[-1] == len(data):
+        starts, ends = starts[:-1], ends[:-1]
+    ends = ends - ((ends > starts) & (codes[ends - 1] == CR))
+    blank = ends == starts
+    for line in np.flatnonzero(~blank & np.isin(codes[np.minimum(starts, len(codes) - 1)], list(_BLANKS))).tolist():
+        blank[line] = not data[starts[line] : ends[line]].strip(_BLANKS)
+    return starts[~blank], ends[~blank]
+
+
 class LineSorter:
     """Sorts lines for one contract."""
 
@@ -94,18 +110,8 @@ class LineSorter:
 
     def sort(self, data: bytes) -> SortedLines:
         """Sorts the lines of `data`."""
-        codes = np.frombuffer(data, np.uint8)
-        ends = np.flatnonzero(codes == LF)
-        starts = np.concatenate(([0], ends + 1))
-        ends = np.append(ends, len(data))
-        if starts[-1] == len(data):
-            starts, ends = starts[:-1], ends[:-1]
-        ends = ends - ((ends > starts) & (codes[ends - 1] == CR))
-        blank = ends == starts
-        for line in np.flatnonzero(~blank & np.isin(codes[np.minimum(starts, len(codes) - 1)], list(_BLANKS))).tolist():
-            blank[line] = not data[starts[line] : ends[line]].strip(_BLANKS)
-        starts, ends = starts[~blank], ends[~blank]
-        return SortedLines(starts, ends, ~self._doubtful(data, codes, starts, ends))
+        starts, ends = line_spans(data)
+        return SortedLines(starts, ends, ~self._doubtful(data, np.frombuffer(data, np.uint8), starts, ends))
 
     def _doubtful(
         self,
@@ -153,7 +159,7 @@ class LineSorter:
         places = np.flatnonzero(sampled[:-2] & sampled[1:-1] & sampled[2:]) * _SAMPLE_STRIDE
         for distance in range(1, 2 * _SAMPLE_STRIDE):
             places = places[_OF_NUMBER[codes[places + distance]]]
-        return places
+        return _behind_no_quote(codes, places)
 
     def _decimal_texts(self, codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
         """Keys of decimal columns that are not plainly followed by a number or null."""
@@ -177,6 +183,19 @@ class LineSorter:
         if len(opening) > len(starts):
             line_of = np.maximum(np.searchsorted(starts, opening, side="right") - 1, 0)
             doubtful |= np.bincount(line_of, minlength=len(starts)) > self._format.max_depth
+
+
+def _behind_no_quote(codes: npt.NDArray[np.uint8], places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Places within runs that do not begin right behind a quote. Such a run is text: a number stands behind none."""
+    kept = []
+    position = places - 1
+    for _ in range(_TEXT_RUN_LIMIT):
+        goes_on = _OF_NUMBER[codes[position]]
+        kept.append(places[~goes_on & (codes[position] != ord('"'))])
+        places, position = places[goes_on], position[goes_on] - 1
+        if not len(places):
+            break
+    return np.concatenate([*kept, places])
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -1,44 +1,23 @@
-"""One JSON record at a time, exactly: numbers from their text and never through a double, keys checked for repeats.
+"""One JSON record at a time, exactly, as the contract's columns. Decoding the line is in `json_exact`.
 
 This is the plain statement of what is accepted. `json_columns` reads whole blocks where it can prove the same.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeAlias
+from typing import Any
 
 from data_platform.contracts.model import Column, Contract, FileFormat, SchemaChange
 from data_platform.contracts.types import ColumnType, StructField, TypeKind
+from data_platform.formats.json_exact import ExactDecoder, JsonValue, Number, Refused, json_text
 from data_platform.formats.lexical import Fault, Value, exact_decimal, parse_text
 from data_platform.formats.rejected import Reason
 
-_NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
-_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_PARTS = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
 _EXPONENT_LIMIT = 1_000
-_DEPTH_LIMIT = 500  # the standard parser recurses
-
-JsonValue: TypeAlias = "bool | str | list[Any] | dict[str, Any] | None"
-
-
-class _Number(str):
-    """A number as it was written."""
-
-    __slots__ = ()
-
-
-class _Refused(Exception):
-    """Carries a fault out of nested parsing."""
-
-    def __init__(self, reason: Reason, detail: str, column: str | None = None) -> None:
-        self.fault = Fault(reason, detail)
-        self.column = column
-        super().__init__(detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,52 +51,15 @@ class JsonParser:
     def __init__(self, contract: Contract, file_format: FileFormat) -> None:
         self._contract = contract
         self._format = file_format
-        self._depth_limit = min(file_format.max_depth, _DEPTH_LIMIT)
-        self._decoder = json.JSONDecoder(
-            object_pairs_hook=_object, parse_float=_Number, parse_int=_Number, parse_constant=_refuse_constant
-        )
+        self._decoder = ExactDecoder(file_format)
 
     def parse(self, line: bytes, *, is_torn: bool = False) -> JsonRecord | JsonFault:
         """The record in `line`; `is_torn` says that the file ends in it without a line end."""
         try:
-            return self._record(self._decode(line, is_torn=is_torn))
-        except _Refused as refused:
+            return self._record(self._decoder.record(line, is_torn=is_torn))
+        except Refused as refused:
             added = (refused.column,) if refused.fault.reason is Reason.SCHEMA_ADDED and refused.column else ()
             return JsonFault(refused.fault, None if added else refused.column, added)
-
-    def _decode(self, line: bytes, *, is_torn: bool) -> dict[str, JsonValue]:
-        if len(line) > self._format.max_record_bytes:
-            raise _Refused(Reason.ROW_TOO_LARGE, f"more than {self._format.max_record_bytes} bytes")
-        try:
-            text = line.decode()
-        except UnicodeDecodeError as error:
-            is_cut = is_torn and error.reason == "unexpected end of data"
-            raise _Refused(
-                Reason.TRUNCATED if is_cut else Reason.ENCODING, f"not UTF-8 at byte {error.start}"
-            ) from error
-        if self._is_too_deep(text):
-            raise _Refused(Reason.TOO_DEEP, f"nested deeper than {self._depth_limit}")
-        try:
-            document = self._decoder.decode(text)
-        except json.JSONDecodeError as error:
-            reason = Reason.TRUNCATED if is_torn else Reason.SYNTAX
-            raise _Refused(reason, f"{error.msg} at character {error.pos}") from error
-        if not isinstance(document, dict):
-            raise _Refused(Reason.SYNTAX, "not an object")
-        if "\\" in text:
-            _check_strings(document)
-        return document
-
-    def _is_too_deep(self, text: str) -> bool:
-        if text.count("[") + text.count("{") <= self._depth_limit:
-            return False
-        depth = 0
-        for token in _STRUCTURE.finditer(text):
-            mark = token.group()
-            depth += (mark in "[{") - (mark in "]}")
-            if depth > self._depth_limit:
-                return True
-        return False
 
     def _record(self, document: dict[str, JsonValue]) -> JsonRecord:
         unknown = _Unknown()
@@ -127,12 +69,12 @@ class JsonParser:
             name = _present_name(column, document)
             named.add(name)
             if name is None and column.required:
-                raise _Refused(Reason.MISSING, "required field is absent", column.name)
+                raise Refused(Reason.MISSING, "required field is absent", column.name)
             value = None if name is None else document[name]
             try:
                 values.append(self._convert(value, column.type, column.name, unknown))
-            except _Refused as refused:
-                raise _Refused(refused.fault.reason, refused.fault.detail, refused.column or column.name) from refused
+            except Refused as refused:
+                raise Refused(refused.fault.reason, refused.fault.detail, refused.column or column.name) from refused
         for name, value in document.items():
             if name not in named:
                 self._keep(name, value, unknown)
@@ -141,7 +83,7 @@ class JsonParser:
 
     def _keep(self, path: str, value: JsonValue, unknown: _Unknown) -> None:
         if self._contract.schema_change is SchemaChange.FREEZE:
-            raise _Refused(Reason.SCHEMA_ADDED, "a field that the contract does not name", path)
+            raise Refused(Reason.SCHEMA_ADDED, "a field that the contract does not name", path)
         unknown.found[path] = value
 
     def _convert(self, value: JsonValue, column_type: ColumnType, path: str, unknown: _Unknown) -> Any:
@@ -152,26 +94,26 @@ class JsonParser:
                 return self._convert_object(value, column_type.fields, path, unknown)
             case TypeKind.ARRAY:
                 if not isinstance(value, list) or column_type.item is None:
-                    raise _Refused(Reason.SCHEMA_TYPE, f"{path} is not an array")
+                    raise Refused(Reason.SCHEMA_TYPE, f"{path} is not an array")
                 items = enumerate(value)
                 return [self._convert(item, column_type.item, f"{path}[{place}]", unknown) for place, item in items]
             case _:
                 if isinstance(value, dict | list):
-                    raise _Refused(Reason.SCHEMA_TYPE, f"{path} is an object or array, not {column_type}")
+                    raise Refused(Reason.SCHEMA_TYPE, f"{path} is an object or array, not {column_type}")
                 outcome = _scalar(value, column_type, coerce=self._format.coerce)
         if isinstance(outcome, Fault):
-            raise _Refused(outcome.reason, outcome.detail)
+            raise Refused(outcome.reason, outcome.detail)
         return outcome
 
     def _convert_object(
         self, value: JsonValue, fields: tuple[StructField, ...], path: str, unknown: _Unknown
     ) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise _Refused(Reason.SCHEMA_TYPE, f"{path} is not an object")
+            raise Refused(Reason.SCHEMA_TYPE, f"{path} is not an object")
         converted = {}
         for part in fields:
             if part.required and part.name not in value:
-                raise _Refused(Reason.MISSING, f"required field {path}.{part.name} is absent")
+                raise Refused(Reason.MISSING, f"required field {path}.{part.name} is absent")
             converted[part.name] = self._convert(value.get(part.name), part.type, f"{path}.{part.name}", unknown)
         for name, item in value.items():
             if name not in converted:
@@ -182,39 +124,13 @@ class JsonParser:
 def _present_name(column: Column, document: dict[str, JsonValue]) -> str | None:
     names = [name for name in (column.name, *column.aliases) if name in document]
     if len(names) > 1:
-        raise _Refused(Reason.DUPLICATE_COLUMN, "given twice, once by an alias", column.name)
+        raise Refused(Reason.DUPLICATE_COLUMN, "given twice, once by an alias", column.name)
     return names[0] if names else None
-
-
-def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise _Refused(Reason.DUPLICATE_COLUMN, "a key stands twice in one object")
-    return document
-
-
-def _refuse_constant(_name: str) -> NoReturn:
-    raise _Refused(Reason.SYNTAX, "NaN or Infinity is no JSON")
-
-
-def _check_strings(value: JsonValue) -> None:
-    """Refuses what only escapes can bring into a string: lone surrogates and control characters."""
-    pending: list[JsonValue] = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, dict):
-            pending += [*item.keys(), *item.values()]
-        elif isinstance(item, list):
-            pending += item
-        elif isinstance(item, str) and _SURROGATE.search(item):
-            raise _Refused(Reason.ENCODING, "a lone surrogate escape")
-        elif isinstance(item, str) and _CONTROL.search(item):
-            raise _Refused(Reason.CONTROL_CHAR, "an escaped control character")
 
 
 def _scalar(value: bool | str, column_type: ColumnType, *, coerce: bool) -> Value | Fault:
     kind = column_type.kind
-    is_number = isinstance(value, _Number)
+    is_number = isinstance(value, Number)
     if isinstance(value, bool):
         return value if kind is TypeKind.BOOLEAN else _mismatch(kind)
     if kind in (TypeKind.DATE, TypeKind.TIMESTAMP, TypeKind.STRING):
@@ -237,7 +153,7 @@ def _mismatch(kind: TypeKind) -> Fault:
 def _number(text: str, column_type: ColumnType) -> Value | Fault:
     if column_type.kind is TypeKind.DOUBLE:
         return parse_text(text, column_type)
-    match = _NUMBER.fullmatch(text)
+    match = _PARTS.fullmatch(text)
     if match is None:
         return _mismatch(column_type.kind)
     sign, whole, fraction, exponent = match.groups()
@@ -252,26 +168,14 @@ def _decimal(sign: str, whole: str, fraction: str, exponent: str, column_type: C
     digits = (whole + fraction).strip("0")
     if not digits:
         return exact_decimal("", "0", "", column_type)
-    if len(exponent) > len(str(_EXPONENT_LIMIT)) + 1 or abs(int(exponent)) > _EXPONENT_LIMIT:
+    size = exponent.lstrip("+-0") or "0"
+    if len(size) > len(str(_EXPONENT_LIMIT)) or int(size) > _EXPONENT_LIMIT:
         return Fault(Reason.OUT_OF_RANGE, "exponent far beyond any column")
     shifted = whole + fraction
-    point = len(whole) + int(exponent)
+    point = len(whole) + (-int(size) if exponent.startswith("-") else int(size))
     shifted = shifted.rjust(len(shifted) - point, "0") if point < 0 else shifted.ljust(point, "0")
     point = max(point, 0)
     return exact_decimal(sign, shifted[:point].lstrip("0") or "0", shifted[point:].rstrip("0"), column_type)
-
-
-def json_text(value: JsonValue) -> str:
-    """`value` as JSON, numbers as they were written."""
-    match value:
-        case dict():
-            return "{" + ", ".join(f"{json_text(name)}: {json_text(item)}" for name, item in value.items()) + "}"
-        case list():
-            return "[" + ", ".join(json_text(item) for item in value) + "]"
-        case _Number():
-            return str(value)
-        case _:
-            return json.dumps(value, ensure_ascii=False)
 
 
 def drifted_names(records: Iterable[JsonRecord | JsonFault]) -> set[str]:

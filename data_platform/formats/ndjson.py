@@ -8,14 +8,15 @@ from itertools import chain
 
 from data_platform.contracts.model import Contract, FileFormat
 from data_platform.errors import ConfigurationError
-from data_platform.formats.compression import is_utf8, read_blocks
+from data_platform.formats.compression import is_utf8, read_members
 from data_platform.formats.counting import NdjsonCounter
-from data_platform.formats.encodings import check_not_utf16, strip_mark
+from data_platform.formats.encodings import SizedBlocks, check_not_utf16, strip_mark
+from data_platform.formats.envelopes import EnvelopeStretchReader
 from data_platform.formats.json_columns import JsonStretchReader
-from data_platform.formats.json_lines import split_lines
+from data_platform.formats.json_lines import LineStretch, split_lines
 from data_platform.formats.reading import Chunk, Drift, FileReading, Source, Tally
 from data_platform.formats.rejected import FileRejected, Reason
-from data_platform.formats.typed import number_chunks, read_in_order
+from data_platform.formats.typed import TypedRecords, number_chunks, read_in_order
 
 _DRIFT_LIMIT = 1_000  # names kept of unknown fields; more is no schema
 
@@ -34,7 +35,30 @@ class NdjsonReader:
         return FileReading(partial(self._chunks, source), name=name)
 
     def _chunks(self, source: Source, tally: Tally) -> Iterator[Chunk]:
-        unmarked = strip_mark(read_blocks(source, self._format))
+        yield from number_chunks(self._typed(source, tally))
+
+    def _typed(self, source: Source, tally: Tally) -> Iterator[TypedRecords]:
+        """The records of all members."""
+        added: set[str] = set()
+
+        def note(names: tuple[str, ...]) -> None:
+            if len(added) < _DRIFT_LIMIT:
+                added.update(names)
+
+        kind = JsonStretchReader if self._format.envelope is None else EnvelopeStretchReader
+        reader = kind(self._contract, self._format, note)
+        read = partial(reader.read, has_offsets=is_utf8(self._format))
+        before = 0
+        for member in read_members(source, self._format):
+            sized, counter = SizedBlocks(member), NdjsonCounter()
+            yield from read_in_order(self._stretches(sized, before, counter), read)
+            before += sized.size_bytes
+            tally.source_rows += counter.total()
+        tally.drift = Drift(added=tuple(sorted(added)))
+
+    def _stretches(self, member: Iterator[bytes], before: int, counter: NdjsonCounter) -> Iterator[LineStretch]:
+        """The lines of a member, whose first byte stands `before` bytes behind that of the file."""
+        unmarked = strip_mark(member)
         head = next(unmarked.blocks, b"")
         if not head:
             raise FileRejected(Reason.EMPTY_FILE, "the file holds nothing")
@@ -42,19 +66,7 @@ class NdjsonReader:
         blocks = chain([head], unmarked.blocks)
         if _is_array(head):
             raise _array_fault(blocks)
-        counter = NdjsonCounter()
-        added: set[str] = set()
-
-        def note(names: tuple[str, ...]) -> None:
-            if len(added) < _DRIFT_LIMIT:
-                added.update(names)
-
-        reader = JsonStretchReader(self._contract, self._format, note)
-        stretches = split_lines(_counted(blocks, counter), self._format, offset=unmarked.mark_bytes)
-        read = partial(reader.read, has_offsets=is_utf8(self._format))
-        yield from number_chunks(read_in_order(stretches, read))
-        tally.source_rows = counter.total()
-        tally.drift = Drift(added=tuple(sorted(added)))
+        return split_lines(_counted(blocks, counter), self._format, offset=before + unmarked.mark_bytes)
 
 
 def _is_array(head: bytes) -> bool:

@@ -183,15 +183,18 @@ def _keep(values: pa.Array, is_good: Callable[[pa.Array], pa.Array], fault: Faul
 def _narrowed(values: pa.Array, convert: Callable[[pa.Array], pa.Array], reason: Reason) -> Cast:
     """`convert` over the largest slices it takes, down to the single rows it refuses."""
     faults: dict[int, Fault] = {}
-
-    def attempt(start: int, stop: int) -> list[pa.Array]:
+    converted: list[pa.Array] = []
+    pending = [(0, len(values))]
+    # Not by recursion of an inner function: that would be a cycle which keeps the values until it is collected.
+    while pending:
+        start, stop = pending.pop()
         try:
-            return [convert(values.slice(start, stop - start))]
+            converted.append(convert(values.slice(start, stop - start)))
         except (pa.ArrowInvalid, UnicodeDecodeError):
             if stop - start > 1:
                 half = (start + stop) // 2
-                return attempt(start, half) + attempt(half, stop)
-        faults[start] = Fault(reason, "cannot be held exactly")
-        return [convert(pa.nulls(1, values.type))]
-
-    return Cast(pa.concat_arrays(attempt(0, len(values))), faults)
+                pending += [(half, stop), (start, half)]
+                continue
+            faults[start] = Fault(reason, "cannot be held exactly")
+            converted.append(convert(pa.nulls(1, values.type)))
+    return Cast(pa.concat_arrays(converted), faults)

@@ -43,6 +43,7 @@ _STRINGS = frozenset({Type_STRING, Type_LARGE_STRING, Type_STRING_VIEW})
 _DECIMALS = frozenset({Type_DECIMAL32, Type_DECIMAL64, Type_DECIMAL128, Type_DECIMAL256})
 _FLOATS = frozenset({Type_HALF_FLOAT, Type_FLOAT, Type_DOUBLE})
 _LISTS = frozenset({Type_LIST, Type_LARGE_LIST, Type_FIXED_SIZE_LIST})
+_NUMBERS = frozenset({TypeKind.INTEGER, TypeKind.DECIMAL, TypeKind.DOUBLE})
 _INTEGER_BITS = {
     Type_INT8: 8,
     Type_INT16: 16,
@@ -72,10 +73,20 @@ class ParquetLayout:
 
 
 @dataclass(frozen=True, slots=True)
-class _Differences:
+class Differences:
+    """How a schema differs: fields by dotted path, types with both sides.
+
+    Attributes:
+        sources: for each contract column that the file has, the name it has there.
+        retyped: types that do not widen exactly to the contract's.
+        widened: types that do, and are another number type.
+    """
+
+    sources: list[str]
     added: list[str]
     removed: list[str]
     retyped: list[str]
+    widened: list[str]
 
 
 def match_schema(schema: pa.Schema, contract: Contract) -> ParquetLayout:
@@ -84,27 +95,38 @@ def match_schema(schema: pa.Schema, contract: Contract) -> ParquetLayout:
     Raises:
         FileRejected: DUPLICATE_COLUMN, SCHEMA_REMOVED, SCHEMA_TYPE or SCHEMA_ADDED.
     """
+    found = compare_schema(schema, contract)
+    extra = tuple(name for name in schema.names if name not in found.sources)
+    drift = Drift(added=tuple(sorted(found.added)))
+    _check(found, drift, contract)
+    read_columns = schema.names if keeps_extra(contract) else found.sources
+    return ParquetLayout(tuple(found.sources), extra, read_columns, drift)
+
+
+def compare_schema(schema: pa.Schema, contract: Contract) -> Differences:
+    """The file's schema against the contract's.
+
+    Raises:
+        FileRejected: DUPLICATE_COLUMN.
+    """
     repeated = sorted(name for name, count in Counter(map(str.casefold, schema.names)).items() if count > 1)
     if repeated:
         raise FileRejected(Reason.DUPLICATE_COLUMN, f"named twice but for case: {', '.join(repeated)}")
-    found = _Differences([], [], [])
-    sources = []
+    found = Differences([], [], [], [], [])
     for column in contract.columns:
         names = [name for name in (column.name, *column.aliases) if name in schema.names]
         if len(names) > 1:
             raise FileRejected(Reason.DUPLICATE_COLUMN, f"column {column.name} is there twice, once by an alias")
-        sources += names
+        found.sources.extend(names)
         if names:
             _compare(schema.field(names[0]).type, column.type, column.name, found)
         else:
             found.removed.append(column.name)
-    extra = tuple(name for name in schema.names if name not in sources)
-    drift = Drift(added=tuple(sorted([*extra, *found.added])))
-    _check(found, drift, contract)
-    return ParquetLayout(tuple(sources), extra, schema.names if keeps_extra(contract) else sources, drift)
+    found.added.extend(name for name in schema.names if name not in found.sources)
+    return found
 
 
-def _check(found: _Differences, drift: Drift, contract: Contract) -> None:
+def _check(found: Differences, drift: Drift, contract: Contract) -> None:
     added = ", ".join(drift.added)
     if found.removed:
         gained = f"; added: {added} ({Reason.SCHEMA_ADDED})" if added else ""
@@ -115,7 +137,7 @@ def _check(found: _Differences, drift: Drift, contract: Contract) -> None:
         raise FileRejected(Reason.SCHEMA_ADDED, f"added: {added}")
 
 
-def _compare(source: pa.DataType, target: ColumnType, path: str, found: _Differences) -> None:
+def _compare(source: pa.DataType, target: ColumnType, path: str, found: Differences) -> None:
     if pa.types.is_dictionary(source):
         source = source.value_type
     if pa.types.is_null(source):
@@ -126,9 +148,11 @@ def _compare(source: pa.DataType, target: ColumnType, path: str, found: _Differe
         _compare(source.value_type, target.item, f"{path}[]", found)
     elif not _widens(source, target):
         found.retyped.append(f"{path} is {source}, not {target}")
+    elif target.kind in _NUMBERS and source != target.arrow():
+        found.widened.append(f"{path} is {source}, not {target}")
 
 
-def _compare_fields(source: pa.StructType, fields: tuple[StructField, ...], path: str, found: _Differences) -> None:
+def _compare_fields(source: pa.StructType, fields: tuple[StructField, ...], path: str, found: Differences) -> None:
     names = [source.field(place).name for place in range(source.num_fields)]
     for part in fields:
         if part.name in names:

@@ -46,6 +46,11 @@ class Drift:
     def __bool__(self) -> bool:
         return bool(self.added or self.removed)
 
+    def joined(self, other: Drift) -> Drift:
+        """The differences of both."""
+        added, removed = {*self.added, *other.added}, {*self.removed, *other.removed}
+        return Drift(tuple(sorted(added)), tuple(sorted(removed)))
+
 
 @dataclass(slots=True)
 class Tally:

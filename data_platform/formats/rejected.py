@@ -38,6 +38,8 @@ class Reason(StrEnum):
     TOO_MANY_COLUMNS = "TOO_MANY_COLUMNS"
     CORRUPT_ARCHIVE = "CORRUPT_ARCHIVE"
     ARCHIVE_BOMB = "ARCHIVE_BOMB"
+    ARCHIVE_PATH = "ARCHIVE_PATH"
+    CHECKSUM = "CHECKSUM"
     CORRUPT_FILE = "CORRUPT_FILE"
     UNSUPPORTED = "UNSUPPORTED"
     DELIVERY_DATE = "DELIVERY_DATE"  # decided by the publisher: a snapshot whose name carries no date
@@ -55,6 +57,7 @@ class Reason(StrEnum):
     FIELD_TOO_LARGE = "FIELD_TOO_LARGE"
     ROW_TOO_LARGE = "ROW_TOO_LARGE"
     SYNTAX = "SYNTAX"
+    ENVELOPE = "ENVELOPE"  # sound JSON, but not the envelope that the contract names
     TOO_DEEP = "TOO_DEEP"
     MISSING = "MISSING"
     # one record: a value

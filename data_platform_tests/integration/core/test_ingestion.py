@@ -295,3 +295,19 @@ def test_a_held_record_keeps_an_amount_to_its_last_digit(kit: Kit) -> None:
     kit.materialize("curated.orders", "2026-03-01")
     ((record,),) = ([row["record"]] for row in kit.held("curated.orders"))
     assert amount in record
+
+
+def test_each_object_is_landed_with_its_schema_and_how_it_differs_from_the_contract(kit: Kit) -> None:
+    orders(kit, raw_custom={"schema_change": "evolve"})
+    kit.drop("orders/a.csv", text("A1"))
+    kit.ingest("orders")
+    header, row = text("A2").splitlines()
+    kit.drop("orders/b.csv", f"{header},colour\n{row},red\n")
+    kit.ingest("orders")
+    landing = LandingLog(kit.platform.store, "shop", "orders")
+    first, second = (landing.read("orders", n).objects[0] for n in (1, 2))
+    assert first.source_schema == tuple(header.split(","))
+    assert first.difference is None
+    assert second.source_schema == (*header.split(","), "colour")
+    assert second.difference is not None
+    assert second.difference.added == ("colour",)

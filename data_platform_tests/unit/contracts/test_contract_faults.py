@@ -12,6 +12,7 @@ from data_platform_tests.unit.contracts.shop_project import SHOP, copy_of_shop, 
 
 ORDERS = "curated/orders"
 RAW = "raw/orders"
+EVENTS = "raw/customers"
 HISTORY = "curated/customers"
 SALES = "served/daily_sales"
 
@@ -150,6 +151,9 @@ PLATFORM = [
     Case(RAW, "encoding: latin-1", "encoding: latin-99", "platform.format: encoding cannot be 'latin-99'"),
     Case(RAW, 'delimiter: ";"', 'delimiter: ";;"', "platform.format: delimiter cannot be ';;'"),
     Case(RAW, "quote: null", 'quote: ";"', "quote and delimiter are the same"),
+    Case(RAW, "max_columns: 50", "envelope: debezium", "platform.format of kind csv has no key 'envelope'"),
+    Case(RAW, "max_columns: 50", "compression: bzip2", "platform.format: compression cannot be 'bzip2'"),
+    Case(EVENTS, "coerce: true", "envelope: avro", "platform.format: envelope cannot be 'avro'"),
     Case(RAW, "value: ordered_at", "value: orderd_at", "watermark names no column: 'orderd_at'"),
     Case(RAW, "value: ordered_at", "value: amount", "the watermark 'amount' is a decimal(12,2)"),
     Case(RAW, "value: P1DT6H", "value: 30 hours", "'30 hours' is no length of time"),
@@ -167,6 +171,18 @@ PLATFORM = [
         "property: platform.sequence, value: changed_at",
         "property: platform.deletes, value: {a: 1}",
         "no key 'a'",
+    ),
+    Case(
+        HISTORY,
+        "property: platform.sequence, value: changed_at",
+        "property: platform.deletes, value: {column: a, values: [D], truncates: T}",
+        "truncates is no list of values",
+    ),
+    Case(
+        HISTORY,
+        "property: platform.sequence, value: changed_at",
+        "property: platform.deletes, value: {column: a, values: [D], ignores: [H, D]}",
+        "'D' stands in values and in ignores",
     ),
     Case(ORDERS, "value: {product: checkout}", "value: {product: 3}", "cost tag 'product' is no text"),
     Case(ORDERS, "value: {product: checkout}", "value: checkout", "platform.cost_tags is no mapping"),
@@ -195,6 +211,13 @@ CONSISTENCY = [
     Case(HISTORY, "name: valid_from, logicalType: timestamp, required: true", "name: valid_from, logicalType: timestamp",
          "scd2's column 'valid_from' has another type or nullability"),
     Case(HISTORY, "{name: name, ", "{unique: true, name: name, ", "a history repeats its values"),
+    Case(HISTORY, "{name: is_current, ", "{primaryKey: true, name: is_current, ", "'is_current' changes when the next"),
+    Case(HISTORY, "value: changed_at", "value: valid_from", "platform.sequence names 'valid_from', which scd2 fills in"),
+    Case(HISTORY, "property: platform.sequence, value: changed_at",
+         "property: platform.deletes, value: {column: valid_to, values: [D]}", "platform.deletes names 'valid_to'"),
+    Case(HISTORY, "\n  - {property: platform.sequence,",
+         "\n  - {property: platform.dedupe_key, value: name}\n  - {property: platform.sequence,",
+         "never by platform.dedupe_key", 1),
     Case(HISTORY, "required: true, primaryKey", "primaryKey", "is part of the primary key but may be NULL"),
     Case(SALES, ", partitioned: true", "", "partition has no partition column", 3),
     Case(SALES, "{name: sales_amount,", "{partitioned: true, partitionKeyPosition: 2, name: sales_amount,",

@@ -282,6 +282,54 @@ def test_a_quoted_empty_field_is_null_in_a_column_that_is_not_text() -> None:
     assert read(made, b'id,day\n"",""\n"7","2026-01-02"\n').reasons == []
 
 
+@pytest.mark.parametrize(
+    ("record", "detail"),
+    [
+        (b'2,a"b', "quote inside the unquoted field 2"),
+        (b'2,"a" b', "text behind the closing quote of field 2"),
+        (b'2,"a', "the quote that opens field 2 is never closed"),
+        (b"2,a\rb", "carriage return without line feed in field 2"),
+        (b"2", "1 fields, not 2"),
+        (b"2,a\x01", "control character at byte 3 of the record"),
+        (b"2,a\xff", "not UTF-8 at byte 3 of the record"),
+    ],
+)
+def test_a_rejected_record_says_where_its_fault_is(record: bytes, detail: str) -> None:
+    (item,) = read(contract(*ID_NAME), HEADER + b"1,ann\n" + record + b"\n").rejected
+    assert (item["record_no"], item["detail"]) == (2, detail)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_record_of_short_fields_is_too_large_beyond_its_own_limit(end: bytes) -> None:
+    made = contract(*(column(name, STRING) for name in "abc"), max_record_bytes=20, max_field_bytes=8)
+    largest = b'"%s",%s,1' % (b"x" * 7, b"y" * (9 - len(end) - 1))
+    outcome = read(made, end.join([b"a,b,c", largest, largest + b"2", largest, b""]))
+    assert outcome.reasons == [(2, "ROW_TOO_LARGE")]
+    assert len(outcome.rows) == 2
+
+
+@pytest.mark.parametrize("step", [7, 333, None])
+@pytest.mark.parametrize(
+    "big",
+    [
+        b'2,"' + b'x"",\n' * 900 + b'"\n',
+        b'2,"' + b"x" * 4_000 + b'"\r\n',
+        b'2,"' + b"x" * 4_000 + b'"\rx\n',
+        b'2,"a"b' + b"x" * 4_000 + b"\n",
+        b'2,a"b' + b"x" * 4_000 + b"\n",
+        b'2,a"b' + b"x" * 4_000 + b'"\n',
+        b"2," + b"y," * 2_000 + b'"z"\n',
+        b"2," + b"y," * 2_000 + b"\r\n",
+    ],
+)
+def test_a_record_too_large_to_hold_ends_at_its_line_end(big: bytes, step: int | None) -> None:
+    made = contract(*ID_NAME, max_record_bytes=1_000, max_field_bytes=1_000)
+    outcome = read(made, HEADER + b"1,a\n" + big + b'3,"c"\n4,d\n', step=step)
+    assert [row["_record_no"] for row in outcome.rows] == [1, 3, 4]
+    assert [number for number, _ in outcome.reasons] == [2]
+    assert outcome.source_rows == 4
+
+
 def test_a_record_beyond_every_limit_is_passed_over_and_the_next_one_read() -> None:
     made = contract(*ID_NAME, max_record_bytes=1_000, max_field_bytes=100)
     big = b'2,"' + b'x"",\n' * 5_000 + b'"\n'

@@ -131,6 +131,35 @@ def test_a_cut_last_line_is_truncated_and_a_whole_one_without_line_end_is_read()
     assert [row["id"] for row in read(json_contract(), BEFORE + b'\n{"id":2}').rows] == [1, 2]
 
 
+def test_a_last_line_may_be_cut_anywhere() -> None:
+    last = '{"id":2,"name":"é","amount": 1.5'.encode()
+    for cut in range(1, len(last) + 1):
+        outcome = read(json_contract(), BEFORE + b"\n" + last[:cut])
+        assert (len(outcome.rows), outcome.reasons) == (1, [(2, "TRUNCATED")]), last[:cut]
+
+
+@pytest.mark.parametrize("name", ["plain", "escaped \\u0041"])  # the second is left to the exact parser
+@pytest.mark.parametrize(
+    ("number", "value"),
+    [
+        ("1.5e+0001", "15"),
+        ("1.5e00000000001", "15"),
+        ("150E-0000000001", "15"),
+        ("1e-00", "1"),
+        ("0e-99999", "0"),
+        (f"0.{'0' * 999}1e1000", "1"),
+        ("1e1000", None),
+        ("1e-1001", None),
+        ("1e99999", None),
+        ("1e-99999", None),
+    ],
+)
+def test_a_number_is_what_it_says_however_its_exponent_is_written(number: str, value: str | None, name: str) -> None:
+    outcome = read(json_contract(), b'{"id":1,"name":"%s","amount":%s}\n' % (name.encode(), number.encode()))
+    assert [row["amount"] for row in outcome.rows] == ([] if value is None else [Decimal(value)])
+    assert outcome.reasons == ([(1, "OUT_OF_RANGE")] if value is None else [])
+
+
 def test_marks_blank_lines_and_carriage_returns_are_no_records() -> None:
     outcome = read(json_contract(), b'\xef\xbb\xbf{"id":1}\r\n\r\n \t\n{"id":2}\n\n')
     assert [row["id"] for row in outcome.rows] == [1, 2]

@@ -12,6 +12,8 @@ import pytest
 
 from data_platform.contracts.model import Contract, FileKind, SchemaChange
 from data_platform.contracts.types import ColumnType, StructField, TypeKind
+from data_platform.formats.reading import open_reader
+from data_platform.formats.rejected import FileRejected
 from data_platform_tests.unit.formats.makers import (
     BERLIN,
     DATE,
@@ -61,6 +63,12 @@ FOOTER_BYTES = int.from_bytes(WHOLE[-8:-4], "little")
 )
 def test_a_damaged_file_is_rejected_whole(id: str, data: bytes) -> None:
     assert read(parquet_contract(), data).file_reason == "CORRUPT_FILE"
+
+
+@pytest.mark.parametrize("data", [b"PAR1", b"PAR1PAR1", WHOLE[:-1], WHOLE[1:]])
+def test_a_file_without_both_magic_numbers_around_something_is_not_handed_to_the_decoder(data: bytes) -> None:
+    with pytest.raises(FileRejected, match="not a whole Parquet file"):
+        list(open_reader(parquet_contract()).read(io.BytesIO(data), name="orders"))
 
 
 def test_encrypted_files_are_unsupported() -> None:
@@ -121,6 +129,15 @@ def test_widening_is_exact() -> None:
     assert [row["id"] for row in rows] == [-(2**31), None]
     assert [row["amount"] for row in rows] == [Decimal("7.00"), Decimal(2**40)]
     assert rows[0]["r"] == 0.10000000149011612
+
+
+@pytest.mark.parametrize("kind", [pa.int8(), pa.uint8(), pa.int32(), pa.uint32(), pa.int64()])
+def test_an_integer_of_up_to_64_bits_is_a_decimal(kind: pa.DataType) -> None:
+    bits = kind.bit_width if str(kind).startswith("u") else kind.bit_width - 1
+    made = parquet_contract(column("amount", ColumnType(kind=TypeKind.DECIMAL, precision=22, scale=2)))
+    outcome = read(made, parquet(amount=pa.array([2**bits - 1, 0, None], kind)))
+    assert outcome.reasons == []
+    assert [row["amount"] for row in outcome.rows] == [Decimal(2**bits - 1), Decimal(0), None]
 
 
 def test_decimals_that_lose_digits_are_rejected_row_by_row() -> None:
