@@ -19,11 +19,12 @@ from data_platform.orchestration.resources import open_platform
 INGEST_AT = "0 2 * * *"
 REFRESH_AT = "30 2 * * *"
 PRUNE_AT = "0 4 * * 0"
+UPKEEP_AT = "0 3 * * *"
 
 
-def schedules(location: Location, prune: dg.JobDefinition) -> list[dg.ScheduleDefinition]:
-    """`<domain>_ingest` and `<domain>_refresh` every night, `prune_weekly` on Sundays, and `<domain>_<source>` for each
-    source that names its own; times are UTC.
+def schedules(location: Location, prune: dg.JobDefinition, upkeep: dg.JobDefinition) -> list[dg.ScheduleDefinition]:
+    """`<domain>_ingest` and `<domain>_refresh` every night, `upkeep_nightly`, `prune_weekly` on Sundays, and
+    `<domain>_<source>` for each source that names its own; times are UTC.
     """
     found: list[dg.ScheduleDefinition] = []
     for domain in location.project.domains:
@@ -32,14 +33,17 @@ def schedules(location: Location, prune: dg.JobDefinition) -> list[dg.ScheduleDe
         if location.of_layer(Layer.CURATED, Layer.SERVED, domain=domain.name):
             found.append(_refresh(location, domain.name))
         found += [_of_source(entry) for entry in domain.connectors if "schedule" in entry.options]
-    weekly = dg.ScheduleDefinition(
-        name="prune_weekly",
-        cron_schedule=PRUNE_AT,
-        job=prune,
+    return [*found, _plain("upkeep_nightly", UPKEEP_AT, upkeep), _plain("prune_weekly", PRUNE_AT, prune)]
+
+
+def _plain(name: str, cron: str, job: dg.JobDefinition) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
+        name=name,
+        cron_schedule=cron,
+        job=job,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )
-    return [*found, weekly]
 
 
 def _ingest(location: Location, domain: str) -> dg.ScheduleDefinition:

@@ -52,10 +52,10 @@ class Upkeep:
         return version > 0 and version % LOG_ENTRIES == 0
 
     def tend(self, ref: TableRef, *, small_files: int = SMALL_FILES) -> Tended:
-        """Compacts a table with more than `small_files` small files, and writes a checkpoint.
+        """Compacts a raw table with more than `small_files` small files; writes a checkpoint of any table.
 
-        Side tables (held, decisions, rejected) get a checkpoint only: the version that a publish named must stay what
-        its readers open. A writer who commits meanwhile wins; the next call tries again.
+        Only raw is appended to all the time: a publish rewrites the files that it touches anyway, and a side table must
+        stay at the version that a publish named. A writer who commits meanwhile wins; the next call tries again.
         """
         table = self.lake.table(ref)
         with self.leases.hold(ref.path):
@@ -63,7 +63,7 @@ class Upkeep:
             if base.version < 0:
                 return Tended(ref=ref, files_before=0, files_after=0)
             files = len(base.files)
-            if ref.zone in (Zone.RAW, Zone.CURATED, Zone.SERVED) and _small(base) > small_files:
+            if ref.zone is Zone.RAW and _small(base) > small_files:
                 self._compact(table, base)
             table.checkpoint()
             head = self.heads.for_reading(table)
