@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from data_platform.contracts.envelope_columns import envelope_faults
 from data_platform.contracts.model import Column, Contract, Delivery, Layer, Materialization
-from data_platform.contracts.places import Place, nearest
+from data_platform.contracts.places import Place, nearest, one
 from data_platform.contracts.types import TypeKind
 
 _RAW_ONLY = ("format", "event_time_range", "delivery", "delivery_date_pattern", "schema_change")
@@ -146,7 +146,7 @@ def _by_key(contract: Contract, layout: Layout) -> None:
             TypeKind.ARRAY,
             TypeKind.DOUBLE,
         ):
-            layout.columns[column.name].fault(f"a {column.type} cannot be part of a key", "use an exact, flat type")
+            layout.columns[column.name].fault(f"{one(column.type)} cannot be part of a key", "use an exact, flat type")
 
 
 def _history(contract: Contract, layout: Layout) -> None:
@@ -208,7 +208,7 @@ def _times(contract: Contract, layout: Layout) -> None:
     if contract.watermark is not None and contract.watermark not in layout.columns:
         place.fault(f"watermark names no column: {contract.watermark!r}", nearest(contract.watermark, layout.columns))
     elif column is not None and column.type.kind not in _TIMES:
-        place.fault(f"the watermark {column.name!r} is a {column.type}", "name a timestamp or date column")
+        place.fault(f"the watermark {column.name!r} is {one(column.type)}", "name a timestamp or date column")
     if "allowed_lateness" in layout.custom and contract.watermark is None:
         layout.at("allowed_lateness").fault(
             "allowed_lateness without a watermark has no effect", "add platform.watermark"
@@ -217,7 +217,7 @@ def _times(contract: Contract, layout: Layout) -> None:
         column = _find(contract, name)
         if column is not None and column.type.kind not in _ORDERABLE:
             layout.at("sequence").fault(
-                f"the sequence {name!r} is a {column.type}, which has no exact order", "name another"
+                f"the sequence {name!r} is {one(column.type)}, which has no exact order", "name another"
             )
 
 
@@ -225,7 +225,7 @@ def _partition(contract: Contract, layout: Layout) -> None:
     name = contract.partition_column
     for column in contract.columns:
         if column.partition_position is not None and column.type.kind not in _TIMES:
-            message = f"the partition column {column.name!r} is a {column.type}"
+            message = f"the partition column {column.name!r} is {one(column.type)}"
             layout.columns[column.name].into("partitioned").fault(message, "partition by a timestamp or date column")
     if contract.materialization is Materialization.PARTITION and name is None:
         fix = "mark a date or timestamp column with partitioned: true"
@@ -254,7 +254,9 @@ def _money(contract: Contract, layout: Layout) -> None:
         is_tagged = "money" in column.tags
         if is_tagged or (column.type.kind is TypeKind.DOUBLE and _MONEY.search(column.name)):
             fix = "write physicalType: decimal(18,2)" + ("" if is_tagged else ", or tag it not-money")
-            layout.columns[column.name].fault(f"column {column.name!r} is money but a {column.type}, which rounds", fix)
+            layout.columns[column.name].fault(
+                f"column {column.name!r} is money but {one(column.type)}, which rounds", fix
+            )
 
 
 def _envelope(contract: Contract, layout: Layout) -> None:

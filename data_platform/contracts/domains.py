@@ -15,7 +15,7 @@ from data_platform.contracts.domain_files import ConnectorEntry, Domain, read_do
 from data_platform.contracts.model import Contract, DatasetName, Layer, Reference
 from data_platform.contracts.odcs import SUFFIX, read_contract
 from data_platform.contracts.parse_cache import ParseCache
-from data_platform.contracts.places import nearest, shown_path
+from data_platform.contracts.places import nearest, one, shown_path
 from data_platform.errors import ConfigurationError, Fault, FaultyProject
 
 SQL_SUFFIX = ".sql"
@@ -37,10 +37,15 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Everything found on a path list, in order of name."""
+    """Everything found on a path list, in order of name.
+
+    Attributes:
+        unread: datasets that are there, but whose contract has faults; they are not among `datasets`.
+    """
 
     domains: tuple[Domain, ...]
     datasets: Mapping[DatasetName, Dataset]
+    unread: frozenset[DatasetName] = frozenset()
 
     def dataset(self, name: DatasetName) -> Dataset:
         """The dataset called `name`.
@@ -75,7 +80,8 @@ def read_project(paths: Sequence[Path], *, cache: ParseCache | None = None) -> t
     for path in paths:
         reading.take(Path(path))
     datasets = dict(sorted(reading.datasets.items()))
-    project = Project(tuple(sorted(reading.domains, key=lambda domain: domain.name)), MappingProxyType(datasets))
+    domains = tuple(sorted(reading.domains, key=lambda domain: domain.name))
+    project = Project(domains, MappingProxyType(datasets), frozenset(reading.names.keys() - datasets.keys()))
     reading.faults += _connector_faults(project, reading.names)
     reading.faults += _reference_faults(project, reading.names)
     return project, sorted(set(reading.faults))
@@ -205,7 +211,7 @@ def _target_faults(contract: Contract, target: Contract, reference: Reference) -
                 (f"{contract.name} refers to {target.name}.{other}, which does not exist", nearest(other, there))
             )
         elif own in here and here[own].kind is not there[other].kind:
-            message = f"{own!r} is a {here[own]}, but {target.name}.{other} a {there[other]}"
+            message = f"{own!r} is {one(here[own])}, but {target.name}.{other} {one(there[other])}"
             faults.append((message, "give both sides of the reference one type"))
     return faults
 

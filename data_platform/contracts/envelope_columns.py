@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from data_platform.contracts.model import Column, Contract, Envelope
-from data_platform.contracts.places import nearest
+from data_platform.contracts.places import nearest, one
 from data_platform.contracts.types import TypeKind
 
 PREFIXES = {Envelope.DEBEZIUM: "cdc_", Envelope.CLOUDEVENTS: "ce_"}
@@ -81,4 +81,4 @@ def _check_type(column: Column, kinds: tuple[TypeKind, ...], fix: str) -> tuple[
     is_narrow = column.name == "cdc_lsn" and column.type.bits < 64
     if column.type.kind in kinds and not is_narrow:
         return None
-    return f"column {column.name!r} is a {column.type}, which its part of the envelope is not", fix
+    return f"column {column.name!r} is {one(column.type)}, which its part of the envelope is not", fix

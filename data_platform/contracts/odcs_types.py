@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 from data_platform.contracts.literals import is_timezone
-from data_platform.contracts.places import Place, nearest
+from data_platform.contracts.places import Place, nearest, one
 from data_platform.contracts.types import ColumnType, StructField, TypeKind
 
 _ORDERED = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
@@ -65,7 +65,7 @@ def _check_options(place: Place, name: str) -> None:
     for key in options.value or ():
         if key not in known:
             fix = nearest(key, known) if known else "remove it"
-            options.into(key).fault(f"logicalTypeOptions of a {name} has no {key!r} that is enforced", fix)
+            options.into(key).fault(f"logicalTypeOptions of {one(name)} has no {key!r} that is enforced", fix)
 
 
 def _integer(place: Place) -> ColumnType | None:

@@ -93,6 +93,12 @@ class Place:
                 self.into(key).fault(f"{what} has no key {key!r}", nearest(key, names))
 
 
+def one(noun: object) -> str:
+    """The noun with its article: `a string`, `an integer`."""
+    text = str(noun)
+    return f"{'an' if text[:1] in 'aeiou' else 'a'} {text}"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The fix for an unknown word: the nearest known one, or all of them."""
     names = sorted(known)

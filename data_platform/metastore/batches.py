@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -108,10 +108,22 @@ class Batches(Repository[BatchEntry]):
         newest_first = (BATCHES.c.received_at.desc(), BATCHES.c.source, BATCHES.c.number.desc())
         return self._select(statement.order_by(*newest_first).limit(limit), tx=tx)
 
+    def of_runs(self, run_ids: Collection[str], *, tx: Transaction | None = None) -> tuple[BatchEntry, ...]:
+        """The batches that runs committed, by dataset and source, oldest first."""
+        of_them = sa.select(BATCHES).where(BATCHES.c.run_id.in_(run_ids))
+        return self._select(of_them.order_by(BATCHES.c.dataset, BATCHES.c.source, BATCHES.c.number), tx=tx)
+
     def after(self, dataset: str, *, raw_version: int, tx: Transaction | None = None) -> tuple[BatchEntry, ...]:
         """The batches that raw versions above `raw_version` brought, oldest first."""
         newer = (BATCHES.c.dataset == dataset, BATCHES.c.raw_version > raw_version)
         return self._select(sa.select(BATCHES).where(*newer).order_by(BATCHES.c.raw_version, BATCHES.c.number), tx=tx)
+
+    def rows_at(self, dataset: str, *, raw_version: int, tx: Transaction | None = None) -> int:
+        """The rows that all batches up to a raw version brought."""
+        upto = (BATCHES.c.dataset == dataset, BATCHES.c.raw_version <= raw_version)
+        with self._database.reading(tx) as connection:
+            found = connection.execute(sa.select(sa.func.coalesce(sa.func.sum(BATCHES.c.raw_rows), 0)).where(*upto))
+            return int(found.scalar_one())
 
     def files(self, dataset: str, *, batch_id: str, tx: Transaction | None = None) -> tuple[FileEntry, ...]:
         """A batch's files in the order of its manifest."""

@@ -14,6 +14,7 @@ from data_platform.contracts.model import DatasetName
 from data_platform.contracts.rules import Rule, RuleKind
 from data_platform.contracts.types import quote_identifier
 from data_platform.errors import ConfigurationError
+from data_platform.lakehouse.duck import store_error
 from data_platform.quality.measures import judge_measure
 from data_platform.quality.verdicts import (
     SAMPLE_ROWS,
@@ -66,6 +67,8 @@ def evaluate(con: duckdb.DuckDBPyConnection, rule: Rule, relations: Relations, e
     try:
         judgement, counts = _judged(con, rule, relations, evidence)
     except duckdb.Error as error:
+        if (told := store_error(error)) is not None:
+            raise told from error  # no evidence of anything: the whole run may be tried again
         judgement, counts = unknown(_told(error)), Counts()
     return conclude(rule, judgement, evidence, engine="duckdb", counts=counts)
 

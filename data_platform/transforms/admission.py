@@ -26,7 +26,7 @@ class Admission:
 
     Attributes:
         where: SQL over the raw table's columns that selects the pass's rows.
-        raw_table: quoted three-part name of the raw dataset's view.
+        raw_table: quoted name of a relation of the raw dataset's rows: its view, or some of them.
         decisions: quoted name of a relation (batch_id, record_no, decision), or None where nobody decided anything.
     """
 
@@ -113,7 +113,9 @@ _HELD_BY_RULE = """
 
 
 def _judged(admission: Admission) -> str:
-    judged = judged_select(admission.query, admission.raw, admission.contract, where=admission.where)
+    judged = judged_select(
+        admission.query, admission.raw, admission.contract, source=admission.raw_table, where=admission.where
+    )
     if admission.decisions is None:
         return f"SELECT *, _late AS _is_late, false AS _is_released FROM ({judged})"
     day = day_of(admission.contract)

@@ -30,6 +30,7 @@ class Outcome:
 
     Attributes:
         fates: rows by (day, fate) as the held and repeated rows say; curated rows are counted from the staged files.
+        examined: raw rows whose fates `broken` counts; None where these are all of `source`.
         broken: held rows by the rule they broke. waived: released rows by the rule they break.
     """
 
@@ -37,6 +38,7 @@ class Outcome:
     held: list[StagedFile] = field(default_factory=list)
     fates: Counter[tuple[date, str]] = field(default_factory=Counter)
     source: Counter[date] = field(default_factory=Counter)
+    examined: int | None = None
     broken: Counter[str] = field(default_factory=Counter)
     waived: Counter[str] = field(default_factory=Counter)
 

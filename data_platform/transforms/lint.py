@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import duckdb
 from sqlglot import exp
 
 from data_platform.contracts.domains import Dataset, Project
 from data_platform.contracts.model import DatasetName, Layer, Materialization
+from data_platform.contracts.places import one
 from data_platform.contracts.types import quote_identifier
 from data_platform.errors import Fault
+from data_platform.transforms.changes import BY_KEY, unfit_values, with_deletes
 from data_platform.transforms.determinism import float_faults, function_faults, order_faults
 from data_platform.transforms.projection import GENERATED, borrowed_columns
 from data_platform.transforms.query import PARTITION_PARAMETERS, Query, UnreadableQuery, line_of, read_query
@@ -34,9 +37,9 @@ def lint_dataset(project: Project, dataset: Dataset) -> list[Fault]:
     except UnreadableQuery as error:
         return [Fault(path, 1, f"{dataset.name}: {error}", "write one SELECT in DuckDB's SQL")]
     faults = [*_input_faults(project, dataset, query, path), *_shape_faults(dataset, query, path)]
-    faults += [*function_faults(dataset, query, path), *_borrowed_faults(project, dataset, query, path)]
-    if faults:
-        return faults
+    faults += [*function_faults(dataset, query, path), *_order_faults(project, dataset, query, path)]
+    if faults or project.unread.intersection(query.inputs):
+        return faults  # what an input's columns are is told once its own faults are mended
     faults = [*_column_faults(project, dataset, query, path), *float_faults(project, dataset, query, path)]
     return [*faults, *order_faults(project, dataset, query, path)]
 
@@ -51,6 +54,8 @@ def _input_faults(project: Project, dataset: Dataset, query: Query, path: str) -
         )
     for name in query.inputs:
         line = _line_of_table(query, str(name))
+        if name in project.unread:
+            continue  # its own faults are told of its own file
         if name not in project.datasets:
             yield Fault(
                 path, line, f"{dataset.name} reads {name}, which does not exist", _nearest(name, project.datasets)
@@ -100,11 +105,12 @@ def _shape_faults(dataset: Dataset, query: Query, path: str) -> Iterator[Fault]:
         )
 
 
-def _borrowed_faults(project: Project, dataset: Dataset, query: Query, path: str) -> Iterator[Fault]:
+def _order_faults(project: Project, dataset: Dataset, query: Query, path: str) -> Iterator[Fault]:
     """A history may be ordered by columns of raw that it does not show; they have to be there and have values."""
     raw = project.datasets.get(query.inputs[0]) if query.inputs else None
-    if raw is None or dataset.contract.materialization not in (Materialization.MERGE, Materialization.SCD2):
+    if raw is None or dataset.contract.materialization not in BY_KEY:
         return
+    dataset = replace(dataset, contract=with_deletes(dataset.contract, raw.contract))
     present = {column.name: column for column in raw.contract.columns}
     for name in borrowed_columns(dataset.contract):
         if name not in present:
@@ -113,6 +119,11 @@ def _borrowed_faults(project: Project, dataset: Dataset, query: Query, path: str
         elif name in dataset.contract.sequence and not present[name].required:
             message = f"its rows are ordered by {name!r} of {raw.name}, which may be NULL"
             yield Fault(path, 1, f"{dataset.name}: {message}", "require it in the raw contract, or select it here")
+    deletes = dataset.contract.deletes
+    column = {**present, **{own.name: own for own in dataset.contract.columns}}.get(deletes.column) if deletes else None
+    if deletes and column and (unfit := unfit_values(deletes, column)):
+        message = f"{deletes.column!r} is {one(column.type)}, so no row of it is {', '.join(map(repr, unfit))}"
+        yield Fault(path, 1, f"{dataset.name}: {message}", "write platform.deletes in values of the column's type")
 
 
 def _not_one_to_one(tree: exp.Query) -> Iterator[tuple[exp.Expr, str]]:

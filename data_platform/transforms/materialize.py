@@ -33,12 +33,14 @@ from data_platform.publication.recovery import Recovery
 from data_platform.publication.shape import HELD_TABLE, ensure_shape, was_published
 from data_platform.quality.verdicts import Counts, Evidence, RuleResult, conclude, judge
 from data_platform.transforms.admit import AdmitPlan, Held, Outcome, admit, ledger
+from data_platform.transforms.amend_history import amend_history
+from data_platform.transforms.basis import Wanted, find_basis
 from data_platform.transforms.complete_days import complete_days
 from data_platform.transforms.keep_history import history_ledger, keep_history
 from data_platform.transforms.lint import ONE_TO_ONE
 from data_platform.transforms.projection import raw_rules
 from data_platform.transforms.query import Query
-from data_platform.transforms.recipe import fingerprint, query_of
+from data_platform.transforms.recipe import completed, fingerprint, query_of
 from data_platform.transforms.relations import qualified
 from data_platform.transforms.replacement import Target, replace_partitions, replace_table
 
@@ -112,6 +114,7 @@ class Materializer:
     )
     def _attempt(self, dataset: Dataset, run: Run, days: DayRange | None) -> Published:
         query = query_of(dataset)
+        dataset = completed(self.project, dataset, query)
         pinned = self._pin(dataset, query)
         self._refuse_blocked_inputs(dataset, query, days)
         with self.engine.session() as con:
@@ -163,7 +166,7 @@ class Materializer:
         table = self.lake.table(_ref(dataset.name))
         head = self.heads.for_writing(table)  # first: a torn head that nobody acknowledged has to be out of the way
         self.recovery.catch_up(table)
-        base = ensure_shape(table, arrow_schema(dataset.contract), head)
+        base = ensure_shape(table, arrow_schema(dataset.contract), head, recorder=self.recorder)
         return Target(contract=dataset.contract, table=table, base=base)
 
     def _compute(
@@ -181,11 +184,7 @@ class Materializer:
                 main, side, outcome = admit(con, plan)
                 return _Computed(main, side, ledger(con, plan, outcome), outcome)
             case Materialization.MERGE | Materialization.SCD2:
-                plan = self._plan(con, query, target, pinned, None)
-                main, side, outcome = keep_history(
-                    con, plan, self._complete_days(plan.raw, pinned.snapshots[plan.raw.name])
-                )
-                return _Computed(main, side, history_ledger(outcome), outcome)
+                return self._keep_history(con, dataset, self._plan(con, query, target, pinned, None), pinned)
             case Materialization.PARTITION:
                 if days is None:
                     raise ConfigurationError(f"{dataset.name} is materialized by partition: name a range of days")
@@ -193,12 +192,20 @@ class Materializer:
             case _:
                 return _Computed(*_without_side(replace_table(con, query, target)))
 
+    def _keep_history(self, con: DuckDBPyConnection, dataset: Dataset, plan: AdmitPlan, pinned: _Pinned) -> _Computed:
+        raw = pinned.snapshots[plan.raw.name]
+        wanted = Wanted(fingerprint=fingerprint(self.project, dataset), raw=raw, decisions=pinned.decisions)
+        basis = find_basis(self.metastore, self.lake.table(_ref(dataset.name, Zone.DECISIONS)), plan, wanted)
+        amended = amend_history(con, plan, basis) if basis else None
+        main, side, outcome = amended or keep_history(con, plan, self._complete_days(plan.raw, raw))
+        return _Computed(main, side, history_ledger(outcome), outcome)
+
     def _plan(
         self, con: DuckDBPyConnection, query: Query, target: Target, pinned: _Pinned, days: DayRange | None
     ) -> AdmitPlan:
         raw = query.inputs[0]
         side = self.lake.table(_ref(target.contract.name, Zone.HELD))
-        held = ensure_shape(side, HELD_TABLE, self.heads.side_for_writing(side, target.base))
+        held = ensure_shape(side, HELD_TABLE, self.heads.side_for_writing(side, target.base), recorder=self.recorder)
         decisions = None
         if pinned.decisions.version >= 0:
             con.execute(f"CREATE OR REPLACE TEMP VIEW {_DECISIONS} AS {pinned.decisions.scan()}")
@@ -238,7 +245,7 @@ class Materializer:
         raw = self.project.dataset(query.inputs[0]).contract
         own = [rule for rule in rules_of(dataset.contract) if rule.kind.is_row_kind]
         rules = [rule for rule in (*raw_rules(raw), *own) if rule.severity is Severity.QUARANTINE]
-        examined = outcome.source.total()
+        examined = outcome.source.total() if outcome.examined is None else outcome.examined
         evidence = Evidence(
             contract_version=dataset.contract.version, expected_rows=examined, redact=redactor(dataset.contract)
         )

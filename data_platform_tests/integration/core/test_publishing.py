@@ -205,3 +205,14 @@ FROM raw.shop.orders""",
         with pytest.raises(ConservationBroken, match="does not close"):
             kit.materialize("curated.orders", *days)
     assert kit.rows("curated.orders") == []
+
+
+def test_every_commit_of_a_normal_run_is_acknowledged_from_the_tables_creation_on(kit: Kit) -> None:
+    shop(kit)
+    deliver(kit, "a.csv", ("A1", at("2026-03-01"), "1.00", ""), ("A2", at("2026-03-01"), "-1.00", ""))
+    kit.materialize("curated.orders")
+    kit.materialize("served.daily", "2026-03-01")
+    for ref in kit.platform.lake.tables():
+        table, path = kit.platform.lake.table(ref), ref.path.removeprefix("tables/")
+        digests = {logged.version: logged.digest for logged in table.history()}
+        assert {entry.version: entry.digest for entry in kit.platform.metastore.commits.history(path)} == digests, ref

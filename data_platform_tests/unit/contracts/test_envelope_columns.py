@@ -62,13 +62,13 @@ def test_columns_that_fit_are_read(envelope: str, columns: tuple[str, ...], tmp_
 @pytest.mark.parametrize(
     ("envelope", "column", "says"),
     [
-        ("debezium", "name: cdc_op, logicalType: integer", "column 'cdc_op' is a integer"),
+        ("debezium", "name: cdc_op, logicalType: integer", "column 'cdc_op' is an integer"),
         ("debezium", "name: cdc_ts, logicalType: date", "column 'cdc_ts' is a date"),
         ("debezium", "name: cdc_lsn, logicalType: string", "column 'cdc_lsn' is a string"),
         (
             "debezium",
             "name: cdc_lsn, logicalType: integer, logicalTypeOptions: {format: i32}",
-            "column 'cdc_lsn' is a integer(i32)",
+            "column 'cdc_lsn' is an integer(i32)",
         ),
         ("debezium", "name: cdc_sequnce, logicalType: string", "a Debezium envelope has no 'cdc_sequnce'"),
         (
@@ -77,7 +77,7 @@ def test_columns_that_fit_are_read(envelope: str, columns: tuple[str, ...], tmp_
             "column 'cdc_tx' comes from the envelope",
         ),
         ("cloudevents", "name: ce_time, logicalType: string", "column 'ce_time' is a string"),
-        ("cloudevents", "name: ce_id, logicalType: integer", "column 'ce_id' is a integer"),
+        ("cloudevents", "name: ce_id, logicalType: integer", "column 'ce_id' is an integer"),
         ("cloudevents", "name: ce_my_key, logicalType: string", "'ce_my_key' can be no attribute"),
         ("cloudevents", "name: ce_weight, logicalType: number, physicalType: double", "column 'ce_weight' is a double"),
     ],

@@ -118,6 +118,11 @@ def test_a_schema_that_does_not_fit_rejects_the_file(id: str, made: Contract, ta
     assert read(made, written(table)).file_reason == reason
 
 
+@pytest.mark.parametrize("step", [100, 1 << 20])
+def test_a_stream_that_cannot_seek_is_read_whole(step: int) -> None:
+    assert [row["id"] for row in read(parquet_contract(), WHOLE, step=step).rows] == [1, 2, 3]
+
+
 def test_widening_is_exact() -> None:
     made = parquet_contract(column("id", INTEGER), column("amount", MONEY), column("r", DOUBLE))
     data = parquet(

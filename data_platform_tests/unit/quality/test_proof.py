@@ -116,6 +116,15 @@ def test_a_rule_that_nothing_satisfies_is_not_proven() -> None:
     assert (proof.is_proven, proof.note) == (False, "no synthetic row satisfies it")
 
 
+def test_a_measure_is_broken_by_one_change_to_a_row_that_keeps_every_rule() -> None:
+    low = rule(
+        RuleKind.MEASURE, must=(("mustBe", Decimal(0)),), query="SELECT count(*) FROM curated.shop.orders WHERE n < 100"
+    )
+    proof = prove(ORDERS, [rule(RuleKind.BOUNDS, "n", minimum=100), low])[1]
+    assert proof.is_proven
+    assert proof.note.startswith("one column changed")
+
+
 def test_a_tolerance_does_not_hide_that_the_rule_works() -> None:
     (proof,) = prove(ORDERS, [rule(RuleKind.NOT_NULL, "order_id", tolerance=Tolerance(rows=100))])
     assert proof.is_proven

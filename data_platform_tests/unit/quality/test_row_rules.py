@@ -87,7 +87,10 @@ def test_decimals_are_compared_exactly() -> None:
     values = [Decimal("0.00"), Decimal("0.01"), Decimal("0.02"), None]
     assert both(rule(RuleKind.BOUNDS, "x", minimum=Decimal("0.015")), values, kind) == [False, False, True, True]
     assert both(rule(RuleKind.BOUNDS, "x", maximum=0.01), values, kind) == [True, True, False, True]
-    assert both(rule(RuleKind.BOUNDS, "x", minimum=10**30), values, kind) == [False, False, False, True]
+    for beyond in (10**16, 10**30):  # the least number that the column cannot hold, and a far larger one
+        assert both(rule(RuleKind.BOUNDS, "x", minimum=beyond), values, kind) == [False, False, False, True]
+        assert both(rule(RuleKind.BOUNDS, "x", maximum=beyond), values, kind) == [True, True, True, True]
+        assert both(rule(RuleKind.BOUNDS, "x", maximum=-beyond), values, kind) == [False, False, False, True]
 
 
 def test_dates_and_moments_are_bounded_in_utc() -> None:
@@ -120,6 +123,8 @@ def test_length_counts_code_points() -> None:
         (r"[a&&b]+", ["a&b"], ["c"]),
         (r"[[a]+", ["[a["], ["b"]),
         (r"[]a]+", ["]a"], ["b"]),
+        (r"[][a]+", ["][a"], ["b"]),
+        (r"[^][a]+", ["b"], ["]", "[", "a"]),
         (r"a\sb", ["a b", "a\tb"], ["a\u00a0b"]),
         (r"\Qa.b\E+", ["a.b", "a.bb"], ["axb"]),
         (r"'\\" "", ["'\\"], ["'"]),
@@ -202,6 +207,14 @@ def test_multiples_are_exact_for_exact_numbers_and_near_for_doubles() -> None:
 def test_charset_policies_refuse_what_is_unseen_or_mixed(value: str, is_identifier: bool, is_email: bool) -> None:
     assert both(rule(RuleKind.CHARSET, "x", charset="identifier"), [value], pa.string()) == [is_identifier]
     assert both(rule(RuleKind.CHARSET, "x", charset="email"), [value], pa.string()) == [is_email]
+
+
+def test_characters_that_nobody_sees_are_refused_and_their_neighbours_are_not() -> None:
+    identifier = rule(RuleKind.CHARSET, "x", charset="identifier")
+    unseen = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180d\u180f\u2800\u3164\ufe00\ufe0f\uffa0\U000e0100\U000e01ef"
+    seen = "\u034e\u0350\u115e\u1161\u17b3\u17b6\u180a\u27ff\u2801\u3163\u3165\ufe10\uff9f\uffa1"
+    assert both(identifier, [f"a{each}b" for each in unseen], pa.string()) == [False] * len(unseen)
+    assert both(identifier, [f"a{each}b" for each in seen], pa.string()) == [True] * len(seen)
 
 
 def test_event_times_stay_between_not_before_and_a_while_after_receipt() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from data_platform.contracts.domains import discover
+from data_platform.contracts.domains import discover, read_project
 from data_platform.errors import Fault
 from data_platform.transforms.graph import lint_project
 from data_platform_tests.kit import Kit
@@ -52,6 +52,15 @@ def of(expression: str) -> str:
 
 def row(expression: str) -> str:
     return f"SELECT id,\nCAST({expression} AS DECIMAL(38,2)) AS amount\nFROM curated.shop.lines"
+
+
+def test_a_fault_of_an_inputs_contract_is_no_fault_of_the_query_that_reads_it(desk: Desk) -> None:
+    assert desk.faults(SUM) == []
+    contract = desk.kit.folder / "domains/shop/curated/lines.odcs.yaml"
+    contract.write_text(contract.read_text(encoding="utf-8").replace("logicalType: date", "logicalType: day"))
+    project, faults = read_project([desk.kit.folder / "domains"])
+    assert {Path(fault.path).name for fault in faults} == {"lines.odcs.yaml"}
+    assert lint_project(project) == []
 
 
 def test_a_sound_query_has_no_faults(desk: Desk) -> None:
