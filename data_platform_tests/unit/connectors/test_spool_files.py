@@ -43,7 +43,11 @@ def test_files_of_dead_processes_go_and_those_of_the_living_stay(tmp_path: Path)
 
 
 def test_what_is_not_finished_is_removed(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), SpoolFile(tmp_path, "mine") as mine:
-        mine.write(b"{}")
-        raise ZeroDivisionError
+    def fails() -> None:
+        with SpoolFile(tmp_path, "mine") as mine:
+            mine.write(b"{}")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
     assert list(tmp_path.iterdir()) == []
