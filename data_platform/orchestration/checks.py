@@ -54,7 +54,7 @@ class DeclaredCheck:
 def declared_checks(location: Location, dataset: Dataset) -> tuple[DeclaredCheck, ...]:
     """Every check of a dataset: its ledger, its rules and, where rows have fates, the rules of its raw rows."""
     if dataset.name.layer is Layer.RAW:
-        return (_conservation("raw + rejected = source, in every batch"), _READABLE_CHECK, _HEARTBEAT_CHECK)
+        return RAW_CHECKS
     rules = {
         rule.name: rule
         for rule in (*_rules_of_raw(location.project, location.graph.inputs, dataset), *rules_of(dataset.contract))
@@ -120,3 +120,5 @@ _HEARTBEAT_CHECK = DeclaredCheck(
     severity=Severity.WARN,
     description="Every source lives and moves: none is dead, stuck, empty, refused or failed.",
 )
+
+RAW_CHECKS = (_conservation("raw + rejected = source, in every batch"), _READABLE_CHECK, _HEARTBEAT_CHECK)

@@ -171,9 +171,11 @@ def test_what_a_collector_committed_becomes_a_materialization_once(shop: Shop, i
     drop(shop.kit, "a.csv", ("A1", "2026-03-01", "10"), ("A2", "2026-03-02", "12"))
     shop.kit.ingest("orders")  # outside any Dagster run, as a collector does
     result = tick(shop, instance, sensors.STALE_PARTITIONS, None)
-    (event,) = result.asset_events
+    event, *checks = result.asset_events
     assert isinstance(event, dg.AssetMaterialization)
     assert event.asset_key == RAW
+    judged = {check.check_name: check.passed for check in checks if isinstance(check, dg.AssetCheckEvaluation)}
+    assert judged == {"conservation": True, "readable": True}
     assert event.metadata["raw_rows"].value == 2
     asked = [
         (request.tags["dagster/asset_partition_range_start"], request.tags["dagster/asset_partition_range_end"])
