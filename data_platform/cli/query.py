@@ -96,13 +96,16 @@ def masked_columns(parsed: Query, relations: Sequence[Relation], names: Sequence
     for output, sources in traced.edges.items():
         if any((source.table.lower(), source.column.lower()) in classified for source in sources):
             found.add(output)
-    return (found & set(names)) - _counts(parsed)
+    return (found & set(names)) - _counts(parsed, names)
 
 
-def _counts(parsed: Query) -> set[str]:
-    if not isinstance(parsed.tree, exp.Select):
-        return set()
-    return {node.alias_or_name for node in parsed.tree.selects if isinstance(node.unalias(), exp.Count)}
+def _counts(parsed: Query, names: Sequence[str]) -> set[str]:
+    if not isinstance(parsed.tree, exp.Select) or len(parsed.tree.selects) != len(names):
+        return set()  # a star stands for several columns, so that places no longer tell
+    # By place: the engine names an expression without an alias itself.
+    return {
+        name for name, node in zip(names, parsed.tree.selects, strict=True) if isinstance(node.unalias(), exp.Count)
+    } - _ambiguous(parsed)
 
 
 def _ambiguous(parsed: Query) -> set[str]:

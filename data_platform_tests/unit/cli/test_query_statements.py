@@ -45,6 +45,8 @@ def test_selects_without_tables_are_fine(statement: str) -> None:
         ("SELECT upper(email) AS e, amount FROM curated.shop.orders", ["e", "amount"], {"e"}),
         ("WITH t AS (SELECT email AS e FROM curated.shop.orders) SELECT e AS f FROM t", ["f"], {"f"}),
         ("SELECT count(DISTINCT email) AS n FROM curated.shop.orders", ["n"], set()),
+        ("SELECT count(*) FROM curated.shop.orders", ["count_star()"], set()),
+        ("SELECT count(*) AS x, email AS x FROM curated.shop.orders", ["x", "x"], {"x"}),
         ("SELECT sum(amount) AS total FROM curated.shop.orders WHERE email = 'a'", ["total"], set()),
         ("SELECT COLUMNS('e.*') FROM curated.shop.orders", ["email"], {"email"}),
         ("SELECT o FROM curated.shop.orders AS o", ["o"], {"o"}),
