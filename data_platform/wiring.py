@@ -24,7 +24,7 @@ from data_platform.publication.batches import BatchCommitter
 from data_platform.publication.candidate import Run
 from data_platform.publication.decisions import Decisions
 from data_platform.publication.heads import Heads
-from data_platform.publication.lease import Leases
+from data_platform.publication.lease import FileLeases, Leases
 from data_platform.publication.publish import Publisher
 from data_platform.publication.recording import LineageWriter, Recorder
 from data_platform.publication.recovery import Recovery
@@ -136,7 +136,12 @@ class Platform:
             recorder=self.recorder,
             clock=self.clock,
         )
-        place = Place(source=self.settings.source, spool=self.settings.spool_dir, clock=self.clock)
+        place = Place(
+            source=self.settings.source,
+            spool=self.settings.spool_dir,
+            clock=self.clock,
+            store_credentials=self.credentials,
+        )
         return Ingester(
             project=self.project,
             store=self.store,
@@ -187,8 +192,8 @@ class Platform:
 
     @cached_property
     def leases(self) -> Leases:
-        """Locks that only save work."""
-        return Leases(self.settings.home / "leases")
+        """Locks that only save work: in the database where several hosts share one, otherwise in the home."""
+        return self.metastore.leases or FileLeases(self.settings.home / "leases")
 
     def run(self, run_id: str | None = None) -> Run:
         """A new run, or a run under an orchestrator's id."""

@@ -134,6 +134,7 @@ class Kit:
     clock: ManualClock = field(default_factory=lambda: ManualClock(NOON))
     home: Path | None = None
     connectors: dict[str, dict[str, Any]] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)  # where they are not the ones below
     _platform: Platform | None = None
 
     def raw(
@@ -142,6 +143,7 @@ class Kit:
         """A raw dataset and the connector of the same name, which takes files from the folder of the same name."""
         self._write("raw", dataset, contract(f"raw.{dataset}", columns, **custom))
         options = {"path": f"{dataset}/*", **(connector or {})}
+        (self.folder / "source" / dataset).mkdir(parents=True, exist_ok=True)
         self.connectors[dataset] = {"kind": "file_drop", "dataset": f"raw.shop.{dataset}", **options}
         (self._domain / "connectors.yaml").write_text(yaml.safe_dump({"connectors": self.connectors}))
 
@@ -161,14 +163,14 @@ class Kit:
     @property
     def platform(self) -> Platform:
         if self._platform is None:
-            settings = load_settings(
-                home=self.home or self.folder / "home",
-                domains=(str(self.folder / "domains"),),
-                source=self.folder / "source",
-                threads=2,
-                memory_limit="500MB",
-            )
-            self._platform = Platform(settings, self.clock)
+            usual: dict[str, Any] = {
+                "home": self.home or self.folder / "home",
+                "domains": (str(self.folder / "domains"),),
+                "source": self.folder / "source",
+                "threads": 2,
+                "memory_limit": "500MB",
+            }
+            self._platform = Platform(load_settings(**usual | self.settings), self.clock)
         return self._platform
 
     def reopen(self) -> None:

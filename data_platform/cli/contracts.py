@@ -1,5 +1,5 @@
-"""The work of `contracts`: faults, what a contract drives, and proofs. Reads files only; what a contract drives is put
-together in `driven`.
+"""The work of `contracts lint` and `show`. Reads files only; what a contract drives is put together in `driven`, and
+rules are proven in `proofs`, which loads the engines that the rules run on.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from data_platform.connectors.kinds import connector_faults
 from data_platform.contracts.domains import Project, discover, read_project
 from data_platform.contracts.model import DatasetName
 from data_platform.contracts.places import nearest
-from data_platform.contracts.rules import rules_of
 from data_platform.errors import ConfigurationError, Fault
-from data_platform.quality.proof import Proof, prove
 from data_platform.transforms.graph import lint_project
 
 
@@ -55,25 +53,6 @@ def show(*, dataset: str, as_json: bool) -> int:
     return 0
 
 
-def prove_rules(*, dataset: str | None, as_json: bool) -> int:
-    """Prints one line per rule; 1 if one is not proven."""
-    project = discover(settings_here().domains)
-    names = [dataset_name(project, dataset)] if dataset else sorted(project.datasets)
-    proofs: list[tuple[str, Proof]] = []
-    for name in names:
-        contract = project.datasets[name].contract
-        with working(f"proving {name}"):
-            proofs += [(str(name), proof) for proof in prove(contract, rules_of(contract))]
-    proven = sum(proof.is_proven for _, proof in proofs)
-    if as_json:
-        print_json({"rules": len(proofs), "proven": proven, "proofs": [{"dataset": n, **_line(p)} for n, p in proofs]})
-    else:
-        rows = [(n, p.rule, p.kind.value, _verdict(p), _row(p), p.note) for n, p in proofs]
-        print_table("", ["dataset", "rule", "kind", "verdict", "violating row", "note"], rows)
-        say(f"{proven} of {len(proofs)} rules are proven to fail on a row that violates them")
-    return 0 if proven == len(proofs) else 1
-
-
 def dataset_name(project: Project, text: str) -> DatasetName:
     """The dataset that somebody typed: `layer.domain.name`, or as much of its end as names one dataset only.
 
@@ -87,23 +66,3 @@ def dataset_name(project: Project, text: str) -> DatasetName:
     if found:
         raise ConfigurationError(f"{text!r} names {', '.join(map(str, found))}; write one of them")
     raise ConfigurationError(f"there is no dataset {text}; {nearest(text, map(str, project.datasets))}")
-
-
-def _verdict(proof: Proof) -> str:
-    return "proven" if proof.is_proven else "not proven"
-
-
-def _row(proof: Proof) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in (proof.violating_row or {}).items())[:120]
-
-
-def _line(proof: Proof) -> dict[str, object]:
-    return {
-        "rule": proof.rule,
-        "kind": proof.kind,
-        "is_proven": proof.is_proven,
-        "violating_row": proof.violating_row,
-        "caught_by_sql": proof.caught_by_sql,
-        "caught_by_pandera": proof.caught_by_pandera,
-        "note": proof.note,
-    }

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_platform.cli.board import Board
@@ -15,6 +15,7 @@ from data_platform.cli.environment import settings_here
 from data_platform.cli.ingest import sources
 from data_platform.cli.output import plain, print_json, print_table, say
 from data_platform.cli.refresh import refresh, upstream
+from data_platform.cli.rejected import RejectedOfSource, rejected_in, say_rejected
 from data_platform.cli.standing import COLUMNS, Standing, Standings, row_of
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.model import Layer
@@ -25,6 +26,15 @@ from data_platform.settings import Settings
 from data_platform.wiring import Platform, open_platform
 
 DROP_FOLDER, LATE_FOLDER = "web_events", "web_events_late"
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of everything, and what this run could not read."""
+
+    summary: RunSummary
+    standings: Sequence[Standing]
+    rejected: Sequence[RejectedOfSource]
 
 
 def demo(*, home: Path | None, as_json: bool) -> int:
@@ -38,11 +48,12 @@ def demo(*, home: Path | None, as_json: bool) -> int:
     began = time.monotonic()
     _refuse_faults(settings)
     with Board() as board:
-        _deliver_late_drop(settings, board)
+        delivering = _deliver_late_drop(settings, board)
         summary = _launch(settings, None, board)
     with open_platform(settings) as platform:
         standings = [_timed(each, board) for each in Standings(platform).all()]
-    code = _print(summary, standings, board, as_json=as_json)
+        rejected = rejected_in(platform, {*delivering, *summary.run_ids})
+    code = _print(_Outcome(summary, standings, rejected), board, as_json=as_json)
     if not as_json:
         _say_next(settings, standings, time.monotonic() - began)
     return code
@@ -58,20 +69,24 @@ def run(*, datasets: tuple[str, ...], as_json: bool) -> int:
         summary = _launch(settings, wanted, board)
     with open_platform(settings) as platform:
         standings = [_timed(each, board) for each in Standings(platform).all() if each.dataset in wanted]
-    return _print(summary, standings, board, as_json=as_json)
+        rejected = rejected_in(platform, summary.run_ids)
+    return _print(_Outcome(summary, standings, rejected), board, as_json=as_json)
 
 
-def _deliver_late_drop(settings: Settings, board: Board) -> None:
+def _deliver_late_drop(settings: Settings, board: Board) -> list[str]:
     """Publishes the days of the sample's visits and then delivers the drop that comes after them: a row is late only
     against days that were published before it came. The sample's own folders stay as they are.
+
+    Returns:
+        the runs that did it.
     """
     if not (settings.source / LATE_FOLDER).is_dir():
-        return
+        return []
     with open_platform(settings) as platform:
         for name in platform.graph.order:
             board.set(str(name), "waiting")
         entries = [e for e in sources(platform) if str(e.options.get("path", "")).startswith(f"{DROP_FOLDER}/")]
-        _ingest(platform, entries, board)
+        runs = [_ingest(platform, entries, board)]
         filled = {entry.dataset for entry in entries}
         readers = {name for name, inputs in platform.graph.inputs.items() if filled.intersection(inputs)}
         refresh(platform, readers, platform.run(), lambda name: board.set(name, "running"))
@@ -80,15 +95,17 @@ def _deliver_late_drop(settings: Settings, board: Board) -> None:
         (Path(folder) / DROP_FOLDER).mkdir()
         deliver_late_drop(Path(folder))
         with open_platform(settings.model_copy(update={"source": Path(folder)})) as platform:
-            _ingest(platform, entries, board)
+            runs.append(_ingest(platform, entries, board))
+    return runs
 
 
-def _ingest(platform: Platform, entries: Sequence[ConnectorEntry], board: Board) -> None:
+def _ingest(platform: Platform, entries: Sequence[ConnectorEntry], board: Board) -> str:
     run_ = platform.run()
     for entry in entries:
         board.set(str(entry.dataset), "running")
         platform.ingester.ingest(entry, run_)
         board.set(str(entry.dataset), "ingested")
+    return run_.id
 
 
 def _refuse_faults(settings: Settings) -> None:
@@ -104,7 +121,8 @@ def _launch(settings: Settings, select: Sequence[str] | None, board: Board) -> R
     return run_all(settings, select=select, report=report)
 
 
-def _print(summary: RunSummary, standings: Sequence[Standing], board: Board, *, as_json: bool) -> int:
+def _print(outcome: _Outcome, board: Board, *, as_json: bool) -> int:
+    summary, standings = outcome.summary, outcome.standings
     is_sound = not summary.failed and not summary.skipped and all(each.is_sound for each in standings)
     if as_json:
         print_json(
@@ -112,11 +130,13 @@ def _print(summary: RunSummary, standings: Sequence[Standing], board: Board, *, 
                 "datasets": [{**plain(each), "is_sound": each.is_sound} for each in standings],
                 "failed": {name: board.message(name) for name in summary.failed},
                 "skipped": {name: board.message(name) for name in summary.skipped},
+                "rejected": outcome.rejected,
                 "runs": summary.run_ids,
             }
         )
         return 0 if is_sound else 1
     print_table("", COLUMNS, [row_of(each) for each in standings])
+    say_rejected(outcome.rejected)
     for word, names in (("failed", summary.failed), ("skipped", summary.skipped)):
         for name in sorted(names):
             say(f"{word}: {board.message(name) or name}")

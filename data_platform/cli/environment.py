@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dotenv import dotenv_values
 
 from data_platform.settings import PREFIX, Settings, load_settings, project_folder
-from data_platform.wiring import Platform, open_platform
+
+if TYPE_CHECKING:
+    from data_platform.wiring import Platform
 
 _FOLDERS = ("HOME", "STORE", "SOURCE", "DOMAINS")
 
@@ -36,6 +38,8 @@ def read_dotenv(folder: Path) -> None:
 @contextmanager
 def platform_here(**overrides: Any) -> Iterator[Platform]:
     """The platform of the project around the working directory, closed at the end of the block."""
+    from data_platform.wiring import open_platform  # commands that only read contracts need no engine and no metastore
+
     with open_platform(settings_here(**overrides)) as platform:
         yield platform
 

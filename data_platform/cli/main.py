@@ -20,6 +20,7 @@ _NOUNS = {
     "status": (f"{_COMMANDS}.status:status", "Every dataset: rows, checks, ledger, freshness."),
     "contracts": (f"{_COMMANDS}.contracts:contracts", "Lint, show and prove contracts."),
     "ingest": (f"{_COMMANDS}.ingest:ingest", "List source instances, or run one."),
+    "rejected": (f"{_COMMANDS}.rejected:rejected", "Look at files and records that could not be read."),
     "quarantine": (f"{_COMMANDS}.quarantine:quarantine", "Look at rows held back by a rule, and release them."),
     "late": (f"{_COMMANDS}.late:late", "Look at rows that came too late, and admit them."),
     "query": (f"{_COMMANDS}.query:query", "Read any layer with one SELECT; leaves an audit line."),

@@ -19,6 +19,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from data_platform.cli.widths import broken, column_widths
+
 _STYLES = {
     "passed": "green",
     "published": "green",
@@ -62,19 +64,26 @@ def counted(count: int, noun: str) -> str:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table for people, on stdout. Words that name a state are coloured; numbers stand to the right."""
-    stdout().print(table_of(title, columns, rows))
+    console = stdout()
+    console.print(table_of(title, columns, rows, width=console.width))
 
 
-def table_of(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """A table for people."""
+def table_of(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, width: int | None = None
+) -> Table:
+    """A table for people; with a `width`, names that do not fit are broken where they have a dot or the like."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = column_widths([list(columns), *([cell.plain for cell in row] for row in cells)], width) if width else None
     table = Table(
         title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold"
     )
     for number, name in enumerate(columns):
         is_number = bool(rows) and all(_is_number(row[number]) or row[number] is None for row in rows)
-        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row))
+        table.add_column(
+            name, justify="right" if is_number else "left", overflow="fold", width=widths[number] if widths else None
+        )
+    for row_ in cells:
+        table.add_row(*(_broken(cell, w) for cell, w in zip(row_, widths, strict=True)) if widths else row_)
     return table
 
 
@@ -120,6 +129,10 @@ def _cell(value: object) -> Text:
         return Text("–", style="dim")
     text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
     return Text(text, style=_STYLES.get(text.split(" (")[0], ""))
+
+
+def _broken(cell: Text, width: int) -> Text:
+    return Text(broken(cell.plain, width), style=cell.style)
 
 
 def _is_number(value: object) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from duckdb import DuckDBPyConnection
 
-from data_platform.errors import ConservationBroken
+from data_platform.errors import CommitConflict, ConservationBroken
 from data_platform.lakehouse.content_hash import content_hash
 from data_platform.lakehouse.file_stats import StatValue
 from data_platform.lakehouse.snapshots import DataFile, Snapshot
@@ -48,10 +48,14 @@ def compact(
         for group in _groups(base.files, month_column, target_bytes):
             staged += _rewrite(con, table, base, group, name)
             removed += group
-        if not removed:
-            return None
-        return table.commit(base, adds=staged, removes=removed, changes_data=False)
     except BaseException:
+        discard(table, staged)
+        raise
+    if not removed:
+        return None
+    try:
+        return table.commit(base, adds=staged, removes=removed, changes_data=False)
+    except CommitConflict:  # after any other error the files may be the head's
         discard(table, staged)
         raise
 

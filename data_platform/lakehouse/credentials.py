@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+# delta-rs repeats on its own, with growing random pauses: for as long as `s3_files` does.
+_PATIENCE = {"max_retries": "10", "retry_timeout": "90s", "connect_timeout": "5s", "timeout": "30s"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreCredentials:
@@ -33,6 +36,7 @@ class StoreCredentials:
         }
         options = {key: value for key, value in named.items() if value is not None}
         options["AWS_CONDITIONAL_PUT"] = "etag"
+        options |= _PATIENCE
         if self.allow_http:
             options["AWS_ALLOW_HTTP"] = "true"
         return options

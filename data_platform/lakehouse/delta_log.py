@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -50,6 +50,17 @@ class LoggedCommit:
     def rows_added(self) -> int:
         """Rows in the added files."""
         return sum(file.rows or 0 for file in self.added)
+
+    def says(
+        self, added: Set[str], removed: Set[str], transactions: Mapping[str, int], metadata: Mapping[str, str]
+    ) -> bool:
+        """Whether the commit does exactly this: paths added and removed, transactions, and at least this metadata."""
+        return (
+            {file.path for file in self.added} == added
+            and set(self.removed) == removed
+            and self.transactions == dict(transactions)
+            and metadata.items() <= self.metadata.items()
+        )
 
 
 class DeltaLog:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,8 +14,19 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from data_platform.contracts.types import quote_identifier
+from data_platform.errors import RetryableError, SourceRefused, SourceUnavailable
 from data_platform.lakehouse.credentials import StoreCredentials
 from data_platform.lakehouse.snapshots import Snapshot
+
+# What a store on S3 raises inside a query comes out as text of DuckDB's error.
+_STORE_ERRORS: dict[str, type[RetryableError]] = {kind.__name__: kind for kind in (SourceUnavailable, SourceRefused)}
+_STORE_ERROR = re.compile(rf"^(?:\w+\.)*({'|'.join(_STORE_ERRORS)}): (.*)$", re.MULTILINE)
+
+
+def store_error(error: duckdb.Error) -> RetryableError | None:
+    """What the store said, where a query failed because of it; None where the query itself is wrong."""
+    told = _STORE_ERROR.search(str(error))
+    return _STORE_ERRORS[told[1]](told[2]) if told else None
 
 
 class Engine:
@@ -56,10 +68,18 @@ class Engine:
 
     @contextmanager
     def session(self, *, preserve_order: bool = False) -> Iterator[DuckDBPyConnection]:
-        """A connection that is closed at the end of the block."""
+        """A connection that is closed at the end of the block.
+
+        Raises:
+            SourceUnavailable, SourceRefused: the store did not answer a query in the block.
+        """
         con = self.connect(preserve_order=preserve_order)
         try:
             yield con
+        except duckdb.Error as error:
+            if (told := store_error(error)) is None:
+                raise
+            raise told from error
         finally:
             con.close()
 
@@ -77,9 +97,9 @@ class Engine:
 
     @staticmethod
     def _register_s3(con: DuckDBPyConnection, credentials: StoreCredentials) -> None:
-        from data_platform.lakehouse.s3_store import file_system  # s3fs takes long to load and local stores need none
+        from data_platform.lakehouse.s3_files import s3_files  # s3fs takes long to load and local stores need none
 
-        con.register_filesystem(file_system(credentials))
+        con.register_filesystem(s3_files(credentials))
 
 
 def attach_layers(con: DuckDBPyConnection, layers: Iterable[str]) -> None:

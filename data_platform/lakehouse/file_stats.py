@@ -50,13 +50,10 @@ def from_duckdb(schema: pa.Schema, returned: Mapping[str, Mapping[str, str]]) ->
     return FileStats(minimum, maximum, nulls)
 
 
-def from_delta(action: Mapping[str, Any]) -> FileStats:
-    """The statistics in one row of delta-rs's add actions."""
-    return FileStats(
-        {name: _plain(value) for name, value in (action.get("min") or {}).items() if _is_flat(value)},
-        {name: _plain(value) for name, value in (action.get("max") or {}).items() if _is_flat(value)},
-        {name: value for name, value in (action.get("null_count") or {}).items() if isinstance(value, int)},
-    )
+def from_delta(actions: pa.Table) -> list[FileStats]:
+    """The statistics of delta-rs's add actions, in their order."""
+    columns = (_flat_values(actions, name) for name in ("min", "max", "null_count"))
+    return [FileStats(*each) for each in zip(*columns, strict=True)]
 
 
 def to_delta(rows: int, stats: FileStats) -> str:
@@ -118,12 +115,30 @@ def _moment(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def _flat_values(actions: pa.Table, name: str) -> list[dict[str, Any]]:
+    """A struct column as one mapping a file; what is nested or not there is left out."""
+    found: list[dict[str, Any]] = [{} for _ in range(actions.num_rows)]
+    if name not in actions.schema.names:
+        return found
+    struct = actions.column(name).combine_chunks()
+    for column, values in zip(struct.type, struct.flatten(), strict=True):
+        for mapping, value in zip(found, _plain(values), strict=True):
+            if _is_flat(value):
+                mapping[column.name] = value
+    return found
+
+
 def _is_flat(value: object) -> bool:
     return isinstance(value, str | int | float | Decimal | date) and not isinstance(value, bool)
 
 
-def _plain(value: Any) -> Any:
-    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
+def _plain(values: pa.Array) -> list[Any]:
+    if not pa.types.is_timestamp(values.type):
+        return list(values.to_pylist())
+    # Not as pyarrow makes them: it would load pandas for every one of them, which takes a second.
+    zero = datetime(1970, 1, 1, tzinfo=UTC if values.type.tz else None)
+    micros = values.cast(pa.timestamp("us", values.type.tz)).cast(pa.int64()).to_pylist()
+    return [None if each is None else zero + timedelta(microseconds=each) for each in micros]
 
 
 def _object(values: Mapping[str, StatValue]) -> str:

@@ -1,27 +1,24 @@
-"""Objects in an S3 bucket, through s3fs. `If-None-Match` on the put (or on the last request of a multipart upload)
-is the moment an object comes to be.
+"""Objects in an S3 bucket. `If-None-Match` on the put (or on the last request of a multipart upload) is the moment an
+object comes to be. Repeating what the store did not answer is in `s3_files`.
 """
 
 from __future__ import annotations
 
 import tempfile
+import uuid
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
-
-import s3fs
 
 from data_platform.errors import ConfigurationError, TamperedObject
 from data_platform.lakehouse.credentials import StoreCredentials
 from data_platform.lakehouse.local_store import copy_digesting
 from data_platform.lakehouse.object_keys import check_key
 from data_platform.lakehouse.object_store import Content, Names, PutReceipt
+from data_platform.lakehouse.s3_files import s3_files
 
-
-def file_system(credentials: StoreCredentials) -> s3fs.S3FileSystem:
-    """The s3fs file system for these credentials; listings are never cached, since other processes write too."""
-    return s3fs.S3FileSystem(**credentials.s3fs_options(), use_listings_cache=False)
+_PUT_ID = "put-id"  # object metadata: whose put it was
 
 
 class S3Store:
@@ -31,7 +28,7 @@ class S3Store:
         self._path = uri.removeprefix("s3://").strip("/")
         if not self._path:
             raise ConfigurationError(f"store {uri!r} names no bucket: use s3://bucket/prefix")
-        self._files = file_system(credentials)
+        self._files = s3_files(credentials)
 
     @property
     def root(self) -> str:
@@ -51,13 +48,15 @@ class S3Store:
         """Creates the object whole; False when the key is already taken."""
         if isinstance(data, Path) and self.exists(key):
             return False  # spares the upload; the condition on the put is what decides
+        put_id = {_PUT_ID: uuid.uuid4().hex}
         try:
             if isinstance(data, bytes):
-                self._files.pipe_file(self._at(key), data, mode="create")
+                self._files.pipe_file(self._at(key), data, mode="create", Metadata=put_id)
             else:
-                self._files.put_file(str(data), self._at(key), mode="create")
+                self._files.put_file(str(data), self._at(key), mode="create", Metadata=put_id)
         except FileExistsError:
-            return False
+            # Also what a repeated request hears whose first answer was lost, here or in the HTTP client below.
+            return self._metadata(key) == put_id
         return True
 
     def put_by_digest(self, data: Content, key: Callable[[str], str]) -> PutReceipt:
@@ -86,7 +85,10 @@ class S3Store:
 
     def exists(self, key: str) -> bool:
         """Whether the object is there."""
-        return bool(self._files.isfile(self._at(key)))
+        try:
+            return bool(self._files.info(self._at(key))["type"] == "file")  # `isfile` takes every error for a no
+        except FileNotFoundError:
+            return False
 
     def size(self, key: str) -> int:
         """The object's size in bytes."""
@@ -109,6 +111,10 @@ class S3Store:
         """Removes the object if it is there."""
         if self.exists(key):
             self._files.rm_file(self._at(key))
+
+    def _metadata(self, key: str) -> dict[str, str]:
+        bucket, name, _ = self._files.split_path(self._at(key))
+        return dict(self._files.call_s3("head_object", Bucket=bucket, Key=name).get("Metadata", {}))
 
     def _at(self, key: str) -> str:
         return f"{self._path}/{check_key(key)}"

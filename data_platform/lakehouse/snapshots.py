@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -87,8 +86,11 @@ class Snapshot:
 
 def data_files(handle: DeltaTable) -> tuple[DataFile, ...]:
     """The active files of an open table, by path."""
-    actions: list[dict[str, Any]] = pa.table(handle.get_add_actions(flatten=False)).to_pylist()
-    files = (DataFile(a["path"], a["size_bytes"], a["num_records"] or 0, from_delta(a)) for a in actions)
+    # Not `pa.table`, which would load pandas only to ask whether this is a frame.
+    actions = pa.RecordBatchReader.from_stream(handle.get_add_actions(flatten=False)).read_all()
+    places = zip(*(actions.column(name).to_pylist() for name in ("path", "size_bytes", "num_records")), strict=True)
+    found = zip(places, from_delta(actions), strict=True)
+    files = (DataFile(path, size, rows or 0, stats) for (path, size, rows), stats in found)
     return tuple(sorted(files, key=lambda file: file.path))
 
 

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
@@ -16,14 +17,15 @@ from deltalake.schema import Field
 from deltalake.transaction import AddAction, RemoveAction
 
 from data_platform.clock import Clock, SystemClock
-from data_platform.errors import ConfigurationError, DamagedTable
+from data_platform.errors import ConfigurationError, DamagedTable, SourceUnavailable
 from data_platform.lakehouse import checkpoints, delta_log
-from data_platform.lakehouse.commit_errors import committing, first_line
+from data_platform.lakehouse.commit_errors import EntryWriter, first_line
 from data_platform.lakehouse.credentials import StoreCredentials
 from data_platform.lakehouse.delta_log import ACTION_COUNT, DeltaLog, LoggedCommit
 from data_platform.lakehouse.file_stats import FileStats, to_delta
 from data_platform.lakehouse.flushing import flush_file, flush_folder, make_folder
 from data_platform.lakehouse.object_store import ObjectStore, open_store
+from data_platform.lakehouse.opening import open_version
 from data_platform.lakehouse.snapshots import ADDED_IN, DataFile, Snapshot, data_files
 from data_platform.lakehouse.table_ref import TableRef, Zone
 
@@ -65,6 +67,7 @@ class Table:
         self.ref = ref
         self.store = store  # rooted at the table's own folder
         self.log = DeltaLog(store)
+        self._entries = EntryWriter(ref, self.log)
         self._options = dict(options)
         self._clock = clock
 
@@ -88,9 +91,9 @@ class Table:
                     commit_properties=properties,
                     post_commithook_properties=_NO_HOOKS,
                 )
-        except DeltaError:
+        except (DeltaError, OSError) as error:
             if not self.exists():
-                raise
+                raise SourceUnavailable(f"{self.ref} was not created: {first_line(error)}; try again") from error
         self._flush_entry(0)
         return self.snapshot()
 
@@ -111,8 +114,7 @@ class Table:
                 ref=self.ref, version=-1, schema=pa.schema([]), files=(), timestamp=None, root=self.store.root
             )
         entry = self._entry(wanted)
-        handle = self._open(wanted)
-        self._refuse_foreign_features(handle)
+        handle = open_version(self.ref, self.store, self._options, wanted)
         return Snapshot(
             ref=self.ref,
             version=wanted,
@@ -161,14 +163,17 @@ class Table:
             custom_metadata={**(metadata or {}), ACTION_COUNT: count}, max_commit_retries=0, app_transactions=marks
         )
         self._flush_staged(adds)
-        with committing(self.ref, base.version):
-            handle.create_write_transaction(
-                actions,
-                mode="append",
-                schema=handle.schema(),
-                commit_properties=properties,
-                post_commithook_properties=_NO_HOOKS,
-            )
+        write = partial(
+            handle.create_write_transaction,
+            actions,
+            mode="append",
+            schema=handle.schema(),
+            commit_properties=properties,
+            post_commithook_properties=_NO_HOOKS,
+        )
+        changes = ({file.path for file in adds}, {file.path for file in removes})
+        marked = (transactions or {}, metadata or {})
+        self._entries.write(base.version + 1, write, lambda entry: entry.says(*changes, *marked))
         return Commit(
             ref=self.ref,
             version=base.version + 1,
@@ -181,7 +186,10 @@ class Table:
 
     def checkpoint(self) -> None:
         """Writes a checkpoint of the head; only the table's publishing writer may."""
-        self._handle_of(self.snapshot()).create_checkpoint()
+        try:
+            self._handle_of(self.snapshot()).create_checkpoint()
+        except OSError as error:
+            raise SourceUnavailable(f"{self.ref}: no checkpoint was written, {first_line(error)}") from error
         checkpoints.flush(self.store)
 
     def add_columns(self, base: Snapshot, fields: Sequence[pa.Field]) -> Commit:
@@ -198,8 +206,11 @@ class Table:
         mark = {ADDED_IN.decode(): str(base.version + 1)}
         added = [Field.from_arrow(column.with_metadata(mark)) for column in fields]
         properties = CommitProperties(custom_metadata={ACTION_COUNT: "1"}, max_commit_retries=0)
-        with committing(self.ref, base.version):
-            handle.alter.add_columns(added, commit_properties=properties, post_commithook_properties=_NO_HOOKS)
+        write = partial(
+            handle.alter.add_columns, added, commit_properties=properties, post_commithook_properties=_NO_HOOKS
+        )
+        names = [*base.schema.names, *(column.name for column in fields)]
+        self._entries.write(base.version + 1, write, lambda entry: self.snapshot(entry.version).schema.names == names)
         return Commit(ref=self.ref, version=base.version + 1, digest=self._flush_entry(base.version + 1))
 
     def history(self, since: int = 0) -> Iterator[LoggedCommit]:
@@ -228,23 +239,6 @@ class Table:
         if entry is None:
             raise DamagedTable(f"{self.ref}: the log entry of version {version} is torn; run `data-platform doctor`")
         return entry
-
-    def _open(self, version: int) -> DeltaTable:
-        try:
-            return DeltaTable(self.store.root, version=version, storage_options=self._options)
-        except DeltaError as error:
-            if not checkpoints.set_aside_damaged(self.store, self.log):
-                raise DamagedTable(f"{self.ref} version {version} cannot be opened: {first_line(error)}") from error
-        return DeltaTable(self.store.root, version=version, storage_options=self._options)
-
-    def _refuse_foreign_features(self, handle: DeltaTable) -> None:
-        features = set(handle.protocol().reader_features or ()) & {"deletionVectors", "columnMapping"}
-        mapping = handle.metadata().configuration.get("delta.columnMapping.mode", "none")
-        if features or mapping != "none" or handle.metadata().partition_columns:
-            raise ConfigurationError(
-                f"{self.ref} uses deletion vectors, column mapping or partition folders, which a list of files cannot "
-                "tell: rewrite it without them (REORG TABLE … APPLY PURGE, then drop the feature)"
-            )
 
     def _handle_of(self, base: Snapshot) -> DeltaTable:
         if base.handle is None or base.ref != self.ref:

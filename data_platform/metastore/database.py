@@ -42,16 +42,26 @@ class Transaction:
 
 
 class Database:
-    """Hands out transactions. Nothing is opened before the first one."""
+    """Hands out transactions. Nothing is opened before the first one.
 
-    def __init__(self, url: str) -> None:
-        self._engine = _engine(url)
+    Args:
+        url: of the database.
+        is_bounded: whether who asks for a connection while 15 are in use waits for one of them.
+    """
+
+    def __init__(self, url: str, *, is_bounded: bool = True) -> None:
+        self._engine = _engine(url, is_bounded=is_bounded)
         self._reader = self._engine.execution_options(**{_READ_ONLY: True})
 
     @property
     def sqlite_file(self) -> str | None:
         """The path of an SQLite database; None in memory and on PostgreSQL."""
         return self._engine.url.database if self._engine.dialect.name == "sqlite" else None
+
+    @property
+    def is_server(self) -> bool:
+        """Whether other hosts may use it too."""
+        return self._engine.dialect.name == "postgresql"
 
     def writing(self, tx: Transaction | None = None) -> AbstractContextManager[Connection]:
         """The connection of `tx`, or of a write transaction of its own.
@@ -65,15 +75,24 @@ class Database:
         """The connection of `tx`, which sees what it wrote, or of a read transaction of its own."""
         return nullcontext(tx.connection) if tx else self._begin(self._reader)
 
+    def session(self) -> Connection:
+        """A connection without a transaction, for what lasts as long as the session; to be closed by the caller."""
+        return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
     def close(self) -> None:
         """Closes idle connections."""
         self._engine.dispose()
 
     @contextmanager
     def _begin(self, engine: Engine) -> Iterator[Connection]:
+        with self.translating(), engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def translating(self) -> Iterator[None]:
+        """Says in the platform's errors what goes wrong with the database in the block."""
         try:
-            with engine.begin() as connection:
-                yield connection
+            yield
         except (OperationalError, ProgrammingError) as error:
             translated = self._translated(error)
             if translated is None:
@@ -96,7 +115,7 @@ def _may_pass(error: BaseException | None) -> bool:
     return code is None or (code & 0xFF) in _MAY_PASS
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, *, is_bounded: bool) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -106,7 +125,9 @@ def _engine(url: str) -> Engine:
     backend = parsed.get_backend_name()
     if backend == "postgresql":
         address = parsed.set(drivername="postgresql+psycopg")
-        engine = sa.create_engine(address, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        most = 10 if is_bounded else -1
+        engine = sa.create_engine(address, pool_pre_ping=True, max_overflow=most, connect_args={"connect_timeout": 10})
+        sa.event.listen(engine, "connect", _set_up_postgresql)
     elif backend == "sqlite":
         engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
         sa.event.listen(engine, "connect", _set_up_sqlite)
@@ -116,6 +137,16 @@ def _engine(url: str) -> Engine:
     sa.event.listen(engine, "connect", _remember_process)
     sa.event.listen(engine, "checkout", _refuse_forked)
     return engine
+
+
+def _set_up_postgresql(connection: Any, _record: object) -> None:
+    # the server notices within two minutes that a host is gone, and ends what it held; a process it notices at once
+    connection.autocommit = True
+    connection.execute(
+        "SELECT set_config('tcp_keepalives_idle', '60', false), set_config('tcp_keepalives_interval', '10', false), "
+        "set_config('tcp_keepalives_count', '6', false)"
+    ).close()
+    connection.autocommit = False
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

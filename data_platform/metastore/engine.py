@@ -13,6 +13,7 @@ from data_platform.metastore.database import Database, Transaction
 from data_platform.metastore.deliveries import Deliveries
 from data_platform.metastore.event_dates import EventDates
 from data_platform.metastore.heartbeats import Heartbeats, Maintenance
+from data_platform.metastore.leases import AdvisoryLeases
 from data_platform.metastore.operator_log import OperatorLog
 from data_platform.metastore.outbox import Outbox
 from data_platform.metastore.partitions import Partitions
@@ -23,8 +24,10 @@ from data_platform.metastore.schema import migrate
 class Metastore:
     """The control-plane database. Opens nothing until it is asked something."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, leases: AdvisoryLeases | None = None) -> None:
+        """`leases` are None where the database is a file, whose host has locks of its own."""
         self._database = database
+        self.leases = leases
         self.batches = Batches(database)
         self.partitions = Partitions(database)
         self.commits = Commits(database)
@@ -70,6 +73,8 @@ class Metastore:
     def close(self) -> None:
         """Closes idle connections."""
         self._database.close()
+        if self.leases is not None:
+            self.leases.close()
 
 
 def open_metastore(url: str) -> Metastore:
@@ -78,4 +83,6 @@ def open_metastore(url: str) -> Metastore:
     Raises:
         ConfigurationError: the address is of another kind of database.
     """
-    return Metastore(Database(url))
+    database = Database(url)
+    leases = AdvisoryLeases(Database(url, is_bounded=False)) if database.is_server else None
+    return Metastore(database, leases)

@@ -12,6 +12,15 @@ from data_platform.metastore.database import Database, Transaction
 from data_platform.metastore.repository import Repeat, Repository
 from data_platform.metastore.tables import RUNS, RunState
 
+# Clocks tick in steps, and two hosts have two of them: runs over one dataset may begin at one moment. Which of them
+# published later is then told by its end and by the version it made.
+_NEWEST_FIRST = (
+    RUNS.c.started_at.desc(),
+    RUNS.c.ended_at.desc().nulls_first(),
+    RUNS.c.output_version.desc().nulls_last(),
+    RUNS.c.run_id,
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEntry:
@@ -76,13 +85,13 @@ class Runs(Repository[RunEntry]):
         limit: int = 50,
         tx: Transaction | None = None,
     ) -> tuple[RunEntry, ...]:
-        """Runs, the last begun first."""
+        """Runs, the last begun first; of two that began at once, the one that goes on or ended last."""
         statement = sa.select(RUNS)
         if dataset is not None:
             statement = statement.where(RUNS.c.dataset == dataset)
         if state is not None:
             statement = statement.where(RUNS.c.state == state)
-        return self._select(statement.order_by(RUNS.c.started_at.desc(), RUNS.c.run_id).limit(limit), tx=tx)
+        return self._select(statement.order_by(*_NEWEST_FIRST).limit(limit), tx=tx)
 
     def prune(self, before: datetime, *, tx: Transaction | None = None) -> int:
         """Forgets runs that ended before `before`; each dataset's last begun run stays."""

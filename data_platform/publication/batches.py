@@ -66,8 +66,8 @@ class BatchCommitter:
                 f"{contract.name}: batch {manifest.batch_id} cannot be committed before batch {done + 1}; "
                 "run `data-platform doctor --repair`"
             )
-        raw_base = ensure_shape(raw, raw_schema(contract), raw_base)
-        rejected_base = ensure_shape(rejected, REJECTED_TABLE, self.heads.for_writing(rejected))
+        raw_base = ensure_shape(raw, raw_schema(contract), raw_base, recorder=self.recorder)
+        rejected_base = ensure_shape(rejected, REJECTED_TABLE, self.heads.for_writing(rejected), recorder=self.recorder)
         with self.engine.session(preserve_order=True) as con:
             staging = RawStaging(con, contract, manifest, raw, rejected, new_file_name, raw_base.schema)
             try:

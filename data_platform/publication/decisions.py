@@ -58,7 +58,7 @@ class Decisions:
     def decide(self, name: DatasetName, decision: Decision, rows: Sequence[HeldPlace], *, who: str, note: str) -> int:
         """Appends one decision about each row and returns the version of the decisions table."""
         table = self.lake.table(TableRef(Zone.DECISIONS, name.domain, name.name))
-        base = ensure_shape(table, DECISIONS_TABLE, self.heads.for_writing(table))
+        base = ensure_shape(table, DECISIONS_TABLE, self.heads.for_writing(table), recorder=self.recorder)
         count = len(rows)
         decided = pa.table(
             {
@@ -77,7 +77,7 @@ class Decisions:
             staged = stage(con, "SELECT * FROM decided", table=table, schema=base.schema, name=new_file_name)
         try:
             commit = table.commit(base, adds=staged)
-        except BaseException:
+        except CommitConflict:  # after any other error the file may be the head's
             discard(table, staged)
             raise
         self.recorder.acknowledge(commit)

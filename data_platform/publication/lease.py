@@ -6,13 +6,22 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
+
+
+class Leases(Protocol):
+    """Hands leases out: among the processes of a host (`FileLeases`), or of several (`metastore.leases`)."""
+
+    def hold(self, name: str) -> AbstractContextManager[None]:
+        """Waits for the lease of `name` (a table path) and holds it for the block."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class Leases:
+class FileLeases:
     """Leases as file locks in one folder of the home."""
 
     folder: Path

@@ -40,7 +40,9 @@ class Recovery:
         if first > newest:
             return 0
         lacking = [logged for logged in table.history(first) if logged.version not in known]
-        return sum(1 for logged in lacking if self._record(table.ref, logged))
+        for logged in lacking:
+            self._record(table.ref, logged)
+        return len(lacking)
 
     def catch_up_all(self, report: Callable[[TableRef, int], None]) -> None:
         """Catches every table of the lake up; `report` is told how many commits each one lacked."""
@@ -63,7 +65,7 @@ class Recovery:
             ]
         )
 
-    def _record(self, ref: TableRef, logged: LoggedCommit) -> bool:
+    def _record(self, ref: TableRef, logged: LoggedCommit) -> None:
         commit = Commit(
             ref=ref,
             version=logged.version,
@@ -77,7 +79,6 @@ class Recovery:
             self.recorder.acknowledge(commit)
         else:
             self.recorder.record(commit, receipt)
-        return True
 
 
 def _path(ref: TableRef) -> str:

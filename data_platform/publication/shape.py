@@ -6,7 +6,8 @@ import pyarrow as pa
 
 from data_platform.errors import ConfigurationError
 from data_platform.lakehouse.snapshots import Snapshot
-from data_platform.lakehouse.tables import Table
+from data_platform.lakehouse.tables import Commit, Table
+from data_platform.publication.recording import Recorder
 
 REJECTED_TABLE = pa.schema(
     [
@@ -54,19 +55,22 @@ def was_published(snapshot: Snapshot) -> bool:
     return snapshot.version > 0
 
 
-def ensure_shape(table: Table, schema: pa.Schema, base: Snapshot) -> Snapshot:
-    """The table's head in the shape of `schema`: created, or given the columns that a minor version added.
+def ensure_shape(table: Table, schema: pa.Schema, base: Snapshot, *, recorder: Recorder) -> Snapshot:
+    """The table's head in the shape of `schema`: created, or given the columns that a minor version added. Either
+    commit is acknowledged.
 
     Raises:
         ConfigurationError: a column has another type, or the table has columns that the contract lacks.
     """
     if base.version < 0:
-        return table.create(schema)
+        created = table.create(schema)
+        recorder.acknowledge(Commit(ref=table.ref, version=0, digest=table.log.digest(0)))
+        return created
     require_shape(schema, base)
     present = set(base.schema.names)
     added = [field.with_nullable(True) for field in schema if field.name not in present]
     if added:
-        table.add_columns(base, added)
+        recorder.acknowledge(table.add_columns(base, added))
         return table.snapshot()
     return base
 

@@ -84,7 +84,7 @@ def _killed(folder: Path, point: CallPoint) -> tuple[str, list[str]]:
         senders = Senders(served.port, count=_SENDERS, prefix="killed")
         senders.start()
         until = time.monotonic() + _PATIENCE_SECONDS
-        while served.process.poll() is None and time.monotonic() < until:
+        while served.process.poll() is None and time.monotonic() < until and len(senders.acknowledged) < _EVENTS * 4:
             time.sleep(0.02)
         was_killed = served.process.poll() is not None
         served.kill() if not was_killed else None

@@ -11,7 +11,7 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,20 @@ from data_platform_tests.integration.connectors.call_points import CallPoint
 from data_platform_tests.integration.connectors.kafka_broker import KafkaBroker
 from data_platform_tests.integration.connectors.kills import Course, Ending, ingestions, play, points_of
 from data_platform_tests.integration.connectors.postgres_server import started_postgres
-from data_platform_tests.integration.connectors.rigs import KINDS, PostgresCdcRig, Rig, SqlTableRig
+from data_platform_tests.integration.connectors.rigs import (
+    KINDS,
+    KafkaRig,
+    PostgresCdcRig,
+    Rig,
+    S3DropRig,
+    SqlTableRig,
+)
+from data_platform_tests.integration.connectors.s3_buckets import s3_buckets
 
 COUNT = int(os.environ.get("KILLS_COUNT", "40"))
 SEED = int(os.environ.get("KILLS_SEED", random.SystemRandom().randrange(10**6)))
-CHOSEN = os.environ.get("KILLS_KIND", ",".join(kind.kind for kind in KINDS)).split(",")
-PARAMETERS = [pytest.param(kind, id=kind.kind) for kind in KINDS if kind.kind in CHOSEN]
+CHOSEN = [name for name in os.environ.get("KILLS_KIND", "").split(",") if name]
+RIGS = {kind.name or kind.kind: kind for kind in KINDS}
 
 pytestmark = [
     pytest.mark.campaign,
@@ -35,14 +43,16 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(params=PARAMETERS)
+@pytest.fixture(params=[name for name in RIGS if name in CHOSEN or not CHOSEN])
 def rigs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rigs]:
-    kind = request.param
-    if issubclass(kind, SqlTableRig):
-        with started_postgres() as server:
-            yield Rigs(kind, tmp_path, server)
-    else:
-        yield Rigs(kind, tmp_path, *([KafkaBroker()] if kind.kind == "kafka" else []))
+    kind = RIGS[request.param]
+    with ExitStack() as stack:
+        if issubclass(kind, SqlTableRig):
+            yield Rigs(kind, tmp_path, stack.enter_context(started_postgres()))
+        elif kind is S3DropRig:
+            yield Rigs(kind, tmp_path, stack.enter_context(s3_buckets()))
+        else:
+            yield Rigs(kind, tmp_path, *([KafkaBroker()] if kind is KafkaRig else []))
 
 
 class Rigs:
@@ -66,7 +76,7 @@ class Rigs:
 
 def test_a_killed_ingestion_loses_and_doubles_nothing(rigs: Rigs) -> None:
     drawing = random.Random(SEED)
-    print(f"\n{rigs.kind.kind}: KILLS_SEED={SEED} KILLS_COUNT={COUNT}")
+    print(f"\n{rigs.kind.name or rigs.kind.kind}: KILLS_SEED={SEED} KILLS_COUNT={COUNT}")
     endings: list[tuple[Course, CallPoint, Ending]] = []
     with ingestions(rigs.kind.kind) as processes:
         reserve: list[tuple[Course, CallPoint]] = []
@@ -78,7 +88,7 @@ def test_a_killed_ingestion_loses_and_doubles_nothing(rigs: Rigs) -> None:
         drawing.shuffle(reserve)
         killed = 0
         for number, (course, point) in enumerate(reserve):
-            with rigs.fresh(f"{number}") as rig:
+            with rigs.fresh(f"killed_{number}") as rig:
                 ending = play(rig, course, point, processes)
             endings.append((course, point, ending))
             killed += bool(ending.died_at)

@@ -52,6 +52,8 @@ def ingest(platform: Platform, *names: str) -> None:
     for domain in platform.project.domains:
         for entry in domain.connectors:
             if not names or entry.name in names:
+                # A shop's till makes its folder before it has anything to put there.
+                (platform.settings.source / str(entry.options["path"])).parent.mkdir(parents=True, exist_ok=True)
                 platform.ingester.ingest(entry, platform.run())
 
 

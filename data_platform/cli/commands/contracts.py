@@ -39,4 +39,4 @@ def show(dataset: str, as_json: bool) -> int:
 @options.as_json
 def prove(dataset: str | None, as_json: bool) -> int:
     """Show for every rule that it fails on a row that violates it."""
-    return work("contracts:prove_rules", dataset=dataset, as_json=as_json)
+    return work("proofs:prove_rules", dataset=dataset, as_json=as_json)

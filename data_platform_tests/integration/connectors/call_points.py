@@ -2,7 +2,8 @@
 
 As `end_to_end.kill_points`, but names of files may differ from run to run here (bytes of a change record hold times, a
 spool file the process), so a point is the number of a call among those of its thread, wherever it goes. Only the
-metastore has a name of its own in every run. What a killed process was about to do is read from its own trace.
+metastore and a collector's segments have the same names in every run. What a killed process was about to do is read
+from its own trace.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ CALLS = (
 )
 _LINE = re.compile(r"^(?P<thread>\d+)\s+(?P<call>\w+)\((?P<arguments>.*)$")
 _PATH = re.compile(r'"(?P<text>[^"]+)"|<(?P<open>/[^>]+)>')
-_METASTORE = re.compile(r"^metastore\.db")
+_SAME_IN_EVERY_RUN = re.compile(r"^metastore\.db|^http_push/.*\.wal$")
 _STAGES = (
+    ("segment", r"^http_push/.*\.wal$"),  # of the collector's own home, which is its spool
+    ("segments", r"^http_push/"),
     ("spool", r"^spool/"),
     ("landing object", r"^store/landing/.*/objects"),
     ("contract text", r"^store/landing/.*/contracts"),
@@ -32,7 +35,7 @@ _STAGES = (
     ("raw commit", r"^store/tables/raw/"),
     ("metastore", r"^metastore\.db"),
 )
-OVER_A_SOCKET = "source"
+OVER_A_SOCKET = "socket"
 
 
 @dataclass(frozen=True, order=True)
@@ -50,8 +53,8 @@ class CallPoint(KillPoint):
 
 
 def tracing(log: Path, calls: str = CALLS) -> tuple[str, ...]:
-    """The strace command that only writes down."""
-    return ("strace", "-f", "--seccomp-bpf", "-y", "-qq", "-o", str(log), "-e", f"trace={calls}")
+    """The strace command that only writes down; what is traced comes behind it."""
+    return ("strace", "-f", "-y", "-qq", "-o", str(log), "-e", f"trace={calls}")
 
 
 def call_points(trace: Iterable[str], home: Path) -> list[CallPoint]:
@@ -88,4 +91,4 @@ def _stage(arguments: str, home: Path) -> tuple[str, str]:
         return "", ""
     path = inside[-1]
     stage = next((stage for stage, pattern in _STAGES if re.match(pattern, path)), "")
-    return stage, path if _METASTORE.match(path) else ""
+    return stage, path if _SAME_IN_EVERY_RUN.match(path) else ""

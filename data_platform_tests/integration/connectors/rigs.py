@@ -12,10 +12,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar
+from unittest.mock import patch
 
 import yaml
 
 from data_platform.connectors.http_push import open_push_source
+from data_platform.connectors.postgres.slot import when_free
+from data_platform.lakehouse import s3_files
 from data_platform.serving.collector import collector_app
 from data_platform.serving.server import ServerHandle, serve
 from data_platform_tests.integration.connectors.kafka_broker import Gate, KafkaBroker
@@ -23,6 +26,8 @@ from data_platform_tests.integration.connectors.postgres_server import PASSWORD,
 from data_platform_tests.integration.connectors.push_kit import NDJSON, TOKEN
 from data_platform_tests.integration.connectors.rest_server import TOKEN as API_TOKEN
 from data_platform_tests.integration.connectors.rest_server import Answer, rest_server
+from data_platform_tests.integration.connectors.s3_buckets import S3Server
+from data_platform_tests.integration.lakehouse.faulty_s3 import Fault, faulty_s3
 from data_platform_tests.kit import Kit
 
 COLUMNS = ("id int required", "v string", "amount decimal(10,2)")
@@ -39,6 +44,7 @@ class Rig(ABC):
     """
 
     kind: ClassVar[str]
+    name: ClassVar[str] = ""  # where one kind has several rigs
     goes_down: ClassVar[bool] = True
     has_credential: ClassVar[bool] = True
     takes_back: ClassVar[str | None] = None  # what `replay --from` says for everything
@@ -141,6 +147,44 @@ class FileDropRig(Rig):
         self.kit.drop(f"items/{number:06}.part", "".join(text + "\n" for text in lines))
         folder = self.folder / "source" / "items"
         (folder / f"{number:06}.part").rename(folder / f"{number:06}.ndjson")
+
+
+class S3DropRig(FileDropRig):
+    """Files in a bucket, behind a door that can be shut."""
+
+    name = "file_drop_s3"
+    goes_down = True
+
+    def __init__(self, folder: Path, server: S3Server) -> None:
+        super().__init__(folder)
+        self.proxy, self.credentials = self.stack.enter_context(faulty_s3(server.credentials))
+        self.secret.write_text(str(self.credentials.secret_access_key))
+        self.bucket = server.bucket()
+        self.stack.enter_context(patch.object(s3_files, "_ATTEMPTS", 4))  # nobody wants to wait here
+
+    def options(self) -> dict[str, Any]:
+        access = {
+            "access_key_id": self.credentials.access_key_id,
+            "secret_access_key": {"file": str(self.secret)},
+            "endpoint_url": self.credentials.endpoint_url,
+            "region": self.credentials.region,
+            "allow_http": True,
+        }
+        return {"path": f"s3://{self.bucket.name}/items/*.ndjson", "s3": access}
+
+    def held(self) -> list[int]:
+        objects = self.bucket.objects("items/")
+        records = [json.loads(text) for _, data in sorted(objects.items()) for text in data.decode().splitlines()]
+        return [record["id"] for record in records if record["amount"] != "a lot"]
+
+    def down(self) -> None:
+        self.proxy.rule = lambda _method, _path: Fault.LOST
+
+    def up(self) -> None:
+        self.proxy.rule = None
+
+    def _drop(self, number: int, lines: list[str]) -> None:
+        self.bucket.put(f"items/{number:06}.ndjson", "".join(text + "\n" for text in lines).encode())
 
 
 class KafkaRig(Rig):
@@ -288,11 +332,10 @@ class SqlTableRig(Rig):
             self.server.execute(self.database, f"ALTER TABLE items ADD COLUMN {name} text DEFAULT '{extra[name]}'")
             if self.kind == "sql_table":  # the row at the cursor is read again, and is another one now
                 self._changed += [row[0] for row in self.server.rows(self.database, "SELECT max(id) FROM items")]
-        for number in ids:
-            self._insert(number, f"{number}.25")
+        self.server.execute(self.database, *(_insert(number, f"{number}.25") for number in ids))
 
     def send_bad(self, number: int) -> None:
-        self._insert(number, "1.2345")  # more digits than the contract has
+        self.server.execute(self.database, _insert(number, "1.2345"))  # more digits than the contract has
 
     def held(self) -> list[int]:
         rows = self.server.rows(self.database, "SELECT id FROM items WHERE amount <> 1.2345")
@@ -311,8 +354,9 @@ class SqlTableRig(Rig):
     def revoke(self) -> None:
         self.server.set_password(self.user, "second")
 
-    def _insert(self, number: int, amount: str) -> None:
-        self.server.execute(self.database, f"INSERT INTO items VALUES ({number}, 'v{number}', {amount})")
+
+def _insert(number: int, amount: str) -> str:
+    return f"INSERT INTO items VALUES ({number}, 'v{number}', {amount})"
 
 
 class PostgresCdcRig(SqlTableRig):
@@ -334,6 +378,13 @@ class PostgresCdcRig(SqlTableRig):
             "publication": "data_platform_items",
             "slot": f"slot_{self.database}",
         }
+
+    def drop_slot(self) -> None:
+        """Frees what the server keeps for this rig; its readers have to be gone."""
+        drop = (
+            f"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '{self.database}'"
+        )
+        when_free(lambda: self.server.execute(self.database, drop))
 
     def columns(self) -> tuple[str, ...]:
         return ("id int", "v string", "amount decimal(10,2)", *_CDC)
@@ -393,13 +444,15 @@ class RestPullRig(Rig):
         self.api.token = "another"
 
 
-KINDS: tuple[type[Rig], ...] = (FileDropRig, KafkaRig, HttpPushRig, SqlTableRig, PostgresCdcRig, RestPullRig)
+KINDS: tuple[type[Rig], ...] = (FileDropRig, S3DropRig, KafkaRig, HttpPushRig, SqlTableRig, PostgresCdcRig, RestPullRig)
 
 
 def rigs(kind: type[Rig], folder: Path, request: Any) -> Iterator[Rig]:
     """A rig in a folder, with the servers it needs."""
     needs: list[Any] = []
-    if kind is KafkaRig:
+    if kind is S3DropRig:
+        needs = [request.getfixturevalue("s3_drop_server")]
+    elif kind is KafkaRig:
         needs = [request.getfixturevalue("kafka_broker")]
     elif issubclass(kind, SqlTableRig):
         needs = [request.getfixturevalue("postgres_server")]

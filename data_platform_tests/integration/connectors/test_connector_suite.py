@@ -25,7 +25,7 @@ class Crash(BaseException):
     """The end of a process."""
 
 
-@pytest.fixture(params=KINDS, ids=[kind.kind for kind in KINDS])
+@pytest.fixture(params=KINDS, ids=[kind.name or kind.kind for kind in KINDS])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     yield from rigs(request.param, tmp_path, request)
 

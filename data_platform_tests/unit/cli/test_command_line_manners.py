@@ -13,7 +13,19 @@ from data_platform.cli import main as entry
 from data_platform.cli.main import run
 from data_platform.errors import ConfigurationError, PublishBlocked, SourceUnavailable
 
-HEAVY = ("duckdb", "pyarrow", "pydantic", "rich", "sqlalchemy", "dagster", "deltalake", "sqlglot", "pandas", "polars")
+HEAVY = (
+    "duckdb",
+    "pyarrow",
+    "pydantic",
+    "rich",
+    "sqlalchemy",
+    "dagster",
+    "deltalake",
+    "sqlglot",
+    "pandas",
+    "polars",
+    "pandera",
+)
 NOUNS = tuple(entry._NOUNS)
 
 
@@ -34,6 +46,15 @@ def _loaded_by(*arguments: str) -> set[str]:
 @pytest.mark.parametrize("arguments", [["--help"], ["contracts", "--help"], ["query", "--help"], ["demo", "--help"]])
 def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
     assert _loaded_by(*arguments) == set()
+
+
+def test_showing_a_contract_loads_neither_the_engines_nor_the_metastore(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(["init", str(tmp_path / "bakery"), "--domain", "bakery"]) == 0
+    monkeypatch.setenv("DATA_PLATFORM_DOMAINS", str(tmp_path / "bakery" / "domains"))
+    loaded = _loaded_by("contracts", "show", "raw.bakery.orders")
+    assert loaded & {"sqlalchemy", "deltalake", "dagster", "pandas", "pandera", "polars"} == set()
 
 
 @pytest.mark.parametrize("noun", [noun for noun in NOUNS if noun != "bench"])

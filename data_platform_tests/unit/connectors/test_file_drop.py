@@ -1,18 +1,23 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from data_platform.clock import ManualClock
 from data_platform.connectors.file_drop import FileDrop
 from data_platform.connectors.kinds import open_connector
 from data_platform.connectors.protocol import Place
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.model import DatasetName
-from data_platform.errors import ConfigurationError
+from data_platform.errors import ConfigurationError, SourceUnavailable
+
+NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 
 
 def entry(kind: str = "file_drop", **options: Any) -> ConnectorEntry:
@@ -21,7 +26,8 @@ def entry(kind: str = "file_drop", **options: Any) -> ConnectorEntry:
 
 
 def connector(folder: Path, **options: Any) -> FileDrop:
-    return FileDrop(entry(**{"path": "in/*.csv"} | options), Place(source=folder, spool=folder / "spool"))
+    clock = ManualClock(NOW)
+    return FileDrop(entry(**{"path": "in/*.csv"} | options), Place(source=folder, spool=folder / "spool", clock=clock))
 
 
 def write(folder: Path, **files: str) -> None:
@@ -84,3 +90,53 @@ def test_an_unknown_kind_or_option_is_a_fault_of_the_file_that_names_it(tmp_path
         open_connector(entry("kafkaesque"), place)
     with pytest.raises(ConfigurationError, match=r"connectors.yaml:7.*path"):
         open_connector(entry(), place)
+
+
+def test_a_folder_that_is_not_there_is_said_to_be_missing_and_an_empty_one_is_not(tmp_path: Path) -> None:
+    drop = connector(tmp_path)
+    for look in (drop.poll, drop.peek):
+        with pytest.raises(SourceUnavailable, match=r"in does not exist.*create the folder"):
+            look({}, lambda *_: False)
+    (tmp_path / "in").mkdir()
+    assert drop.poll({}, lambda *_: False) is None
+    assert drop.peek({}, lambda *_: False) == ()
+
+
+def test_a_file_is_left_alone_until_it_has_settled(tmp_path: Path) -> None:
+    write(tmp_path, a="old", b="still being written")
+    for name, age_seconds in (("a", 60), ("b", 59)):
+        changed = NOW.timestamp() - age_seconds
+        os.utime(tmp_path / "in" / f"{name}.csv", (changed, changed))
+    drop = connector(tmp_path, settle_seconds=60)
+    assert [mark.split("/")[0] for mark in drop.peek({}, lambda *_: False)] == ["a.csv"]
+    poll = drop.poll({}, lambda *_: False)
+    assert poll is not None
+    assert [delivery.name for delivery in poll.deliveries] == ["a.csv"]
+    assert names(connector(tmp_path)) == ["a.csv", "b.csv"]
+
+
+def test_what_is_known_already_takes_no_room_in_a_batch(tmp_path: Path) -> None:
+    write(tmp_path, a="1", b="x" * 100, c="2")
+    known = {"b.csv": "x" * 100}
+    assert names(connector(tmp_path), known) == ["a.csv", "c.csv"]
+    assert names(connector(tmp_path, max_batch_bytes=20), known) == ["a.csv", "c.csv"]
+
+
+def test_a_name_that_is_no_utf_8_is_taken_under_a_name_that_can_be_stored(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "in" / os.fsdecode(b"\xff.csv")).write_text("1")
+    for _ in range(2):
+        assert names(connector(tmp_path)) == ["\\xff.csv"]
+
+
+@pytest.mark.parametrize("path", ["s3://", "s3://bucket", "s3://bucket/", "s3://*/a.csv", "s3://bucket//a.csv"])
+def test_a_path_on_s3_names_a_bucket_and_files_in_it(tmp_path: Path, path: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"s3://bucket/prefix"):
+        connector(tmp_path, path=path)
+
+
+def test_access_to_a_bucket_makes_no_sense_for_a_folder(tmp_path: Path) -> None:
+    access = {"access_key_id": "ann", "secret_access_key": {"env": "SECRET"}}
+    with pytest.raises(ConfigurationError, match="leave out s3"):
+        connector(tmp_path, s3=access)
+    assert connector(tmp_path, path="s3://bucket/*.csv", s3=access).credential is not None

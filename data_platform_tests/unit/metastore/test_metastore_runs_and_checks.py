@@ -68,6 +68,15 @@ def test_runs_are_found_by_dataset_and_state_the_last_begun_first(metastore: Met
     assert metastore.runs.latest("raw.commerce.none") is None
 
 
+def test_of_runs_that_began_at_once_the_one_that_ended_last_is_the_latest(metastore: Metastore) -> None:
+    first = finished(1, run_id="a", output_version=1)
+    second = replace(first, run_id="b", output_version=2)  # both ended within one tick of the clock
+    slower = replace(first, run_id="c", output_version=3, ended_at=NOW + timedelta(minutes=2))
+    for newest, others in ((second, [first]), (slower, [first, second]), (run(1, run_id="d"), [slower, second])):
+        metastore.runs.record([newest, *others])
+        assert metastore.runs.latest(ORDERS) == newest
+
+
 def test_one_run_may_cover_several_datasets(metastore: Metastore) -> None:
     second = run(1, dataset="served.commerce.daily", started_at=NOW + timedelta(hours=1))
     metastore.runs.record([second, run(1)])
