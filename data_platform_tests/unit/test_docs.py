@@ -219,3 +219,10 @@ def test_the_contracts_that_pages_show_have_no_fault() -> None:
     assert shown
     for target, body in shown:
         assert read_contract_text(body.encode(), Path(target)).faults == ()
+
+
+def test_every_dagster_command_that_loads_assets_itself_names_the_definitions() -> None:
+    blocks = [body.replace("\\\n", " ") for page in PAGES for _, body in _blocks(page, "bash")]
+    lines = [line for body in blocks for line in body.splitlines() if re.match(r"dagster (asset|job) ", line)]
+    assert len(lines) >= 3
+    assert [line for line in lines if " -m data_platform.definitions" not in line] == []

@@ -223,6 +223,7 @@ def test_a_source_that_fails_while_an_archive_is_read_is_no_verdict_on_the_archi
         ("zstd", zstd(FIRST) + zstd(SECOND)),
         ("zip", zipped(("a", FIRST), ("b", FIRST))),
     ],
+    ids=["gzip", "zstd", "zip"],
 )
 def test_damaged_archives_have_one_result(kind: str, data: bytes, tmp_path: Path) -> None:
     made = contract(*COLUMNS, compression=kind)

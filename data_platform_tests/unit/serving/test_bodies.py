@@ -74,7 +74,9 @@ def test_gzip_members_follow_each_other_and_the_limit_counts_their_sum(name: byt
     assert caught.value.status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(b"x")[:-1], gzip.compress(b"x") + b"rest", b"plain"])
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(b"x")[:-1], gzip.compress(b"x") + b"rest", b"plain"], ids=["cut", "rest", "plain"]
+)
 def test_what_is_not_whole_gzip_is_refused(packed: bytes) -> None:
     with pytest.raises(Problem) as caught:
         unpacked(packed, b"gzip", 1000)
