@@ -1,7 +1,7 @@
 """`kill -9` of an ingesting process at one of its calls, and what raw holds after it was started again.
 
-A course is played on a fresh rig each time: records come, a process takes them and is killed, more records come, and
-two more processes' worth of ingestion follow. The source is counted by the rig, which reads it without the platform.
+A course is played on a fresh rig each time: records come, a process takes them and is killed, another platform goes
+on, more records come, and two more go on again. The source is counted by the rig, which reads it without the platform.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from data_platform.clock import ManualClock
-from data_platform.errors import RetryableError
+from data_platform.errors import PlatformError, RetryableError
 from data_platform_tests import kit
 from data_platform_tests.integration.connectors.call_points import CallPoint, call_points, died_at, tracing
 from data_platform_tests.integration.connectors.rigs import PostgresCdcRig, Rig
@@ -107,13 +107,20 @@ def play(rig: Rig, course: Course, point: CallPoint, processes: Ingestions) -> E
     stage = died_at(log.read_text(errors="replace").splitlines(), home) if was_killed else ""
     # What a dead collector leaves is left alone until its last beat is old.
     rig.kit.clock = ManualClock(datetime.now(UTC) + timedelta(minutes=2))
+    try:
+        _go_on(rig)
+    except PlatformError as error:
+        return Ending(died_at=stage, faults=(f"{type(error).__name__}: {error}",))
+    return Ending(died_at=stage, faults=tuple(_faults(rig)), recopied=_recopied(rig))
+
+
+def _go_on(rig: Rig) -> None:
     _until_equal(rig)
     rig.send(range(101, 106))
     rig.kit.reopen()
     _until_equal(rig)
     rig.kit.reopen()
     rig.kit.ingest("items")
-    return Ending(died_at=stage, faults=tuple(_faults(rig)), recopied=_recopied(rig))
 
 
 def _prepare(rig: Rig, course: Course) -> None:
