@@ -15,7 +15,10 @@ S3_BUCKET = "lake-bucket"
 
 @contextmanager
 def s3_server() -> Iterator[StoreCredentials]:
-    """An S3 server (moto, which enforces If-None-Match) that holds the empty bucket `S3_BUCKET`."""
+    """An S3 server (moto, which enforces If-None-Match) with the bucket `S3_BUCKET`.
+
+    All servers of one process share what the bucket holds, so every test writes under a prefix of its own.
+    """
     moto = pytest.importorskip("moto.server", reason="needs moto[server]: pip install 'data-platform[dev]'")
     boto3 = pytest.importorskip("boto3", reason="needs boto3, which moto brings")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)

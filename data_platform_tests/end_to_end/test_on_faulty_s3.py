@@ -30,7 +30,7 @@ def project(folder: Path, credentials: StoreCredentials | None = None) -> Kit:
     if credentials is not None:
         access = ("endpoint_url", "region", "access_key_id", "secret_access_key", "allow_http")
         s3 = {name: getattr(credentials, name) for name in access}
-        kit.settings = {"store": f"s3://{S3_BUCKET}/lake", "s3": s3}
+        kit.settings = {"store": f"s3://{S3_BUCKET}/faulty", "s3": s3}
     kit.raw("orders", COLUMNS, watermark="ordered_at", allowed_lateness="P30D")
     kit.curated(
         "orders",

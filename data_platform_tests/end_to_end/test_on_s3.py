@@ -21,7 +21,7 @@ def test_a_store_on_s3_holds_what_a_store_on_disk_holds(clean: CleanRun, tmp_pat
             "secret_access_key": credentials.secret_access_key,
             "allow_http": True,
         }
-        settings: dict[str, Any] = {"store": f"s3://{S3_BUCKET}/lake", "s3": access}
+        settings: dict[str, Any] = {"store": f"s3://{S3_BUCKET}/undisturbed", "s3": access}
         with at(clean.home_after_first, clean.first) as platform:
             expected = hashes(platform)
         with at(tmp_path / "home", clean.first, **settings) as platform:
