@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 
 from data_platform.benchmarks.http_load import one_event
-from data_platform.connectors.spool_reader import SpoolReader
+from data_platform.connectors.http_push.spool_reader import SpoolReader
 from data_platform.errors import FatalError
 
 _PLAIN_SECONDS = 3.0

@@ -163,7 +163,7 @@ def _endpoint(platform: Platform, entries: Sequence[ConnectorEntry], host: str, 
     if not pushed:
         yield
         return
-    from data_platform.connectors.http_push import open_push_source  # FastAPI is an extra
+    from data_platform.connectors.http_push.connector import open_push_source  # FastAPI is an extra
     from data_platform.serving.collector import collector_app
     from data_platform.serving.server import serve
 

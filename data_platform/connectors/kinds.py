@@ -1,4 +1,4 @@
-"""The kinds of connectors. A new kind is one file, one line here and one run of the standard suite."""
+"""The kinds of connectors. A new kind is one file (or folder), one line here and one run of the standard suite."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class _Kind(NamedTuple):
 
 
 _KINDS = {
-    "file_drop": _Kind("file_drop", "FileDrop", Pace.BATCH),
-    "http_push": _Kind("http_push", "HttpPush", Pace.STREAM),
-    "kafka": _Kind("kafka", "Kafka", Pace.STREAM),
-    "postgres_cdc": _Kind("postgres_cdc", "PostgresCdc", Pace.STREAM),
-    "rest_pull": _Kind("rest_pull", "RestPull", Pace.BATCH),
-    "sql_table": _Kind("sql_table", "SqlTable", Pace.BATCH),
+    "file_drop": _Kind("file_drop.connector", "FileDrop", Pace.BATCH),
+    "http_push": _Kind("http_push.connector", "HttpPush", Pace.STREAM),
+    "kafka": _Kind("kafka.connector", "Kafka", Pace.STREAM),
+    "postgres_cdc": _Kind("postgres_cdc.connector", "PostgresCdc", Pace.STREAM),
+    "rest_pull": _Kind("pull.rest_pull", "RestPull", Pace.BATCH),
+    "sql_table": _Kind("pull.sql_table", "SqlTable", Pace.BATCH),
 }
 
 

@@ -1,8 +1,8 @@
 """The collector endpoint: events are taken, written ahead and only then answered for.
 
 One POST address for each `http_push` entry. What an event must be is in `cloudevents`, the spool in
-`connectors.write_ahead`. An answer of 202 means that the bytes are on disk; any other answer, or none, that the sender
-has to send again.
+`connectors.http_push.write_ahead`. An answer of 202 means that the bytes are on disk; any other answer, or none, that
+the sender has to send again.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from data_platform.connectors.group_commit import GroupCommit
-from data_platform.connectors.http_push import Accepted, PushSource
-from data_platform.connectors.write_ahead import QuotaReached
+from data_platform.connectors.http_push.connector import Accepted, PushSource
+from data_platform.connectors.http_push.group_commit import GroupCommit
+from data_platform.connectors.http_push.write_ahead import QuotaReached
 from data_platform.errors import ConfigurationError, FatalError
 from data_platform.serving.api_description import describe
 from data_platform.serving.attributes import media_type

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_platform.connectors.http_push import open_push_source
+from data_platform.connectors.http_push.connector import open_push_source
 from data_platform.connectors.protocol import Place
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.model import DatasetName

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data_platform.clock import Clock, SystemClock
-from data_platform.connectors.postgres_cdc import PostgresCdc
+from data_platform.connectors.postgres_cdc.connector import PostgresCdc
 from data_platform.connectors.protocol import Place, Poll
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.model import DatasetName

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from data_platform.connectors.kafka import Kafka
+from data_platform.connectors.kafka.connector import Kafka
 from data_platform.connectors.protocol import Place, Poll
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.model import DatasetName

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from data_platform.connectors.http_push import HttpPush
+from data_platform.connectors.http_push.connector import HttpPush
 from data_platform.connectors.protocol import Place, Poll
 from data_platform.serving.standalone import standalone_entry
 from data_platform_tests import kit

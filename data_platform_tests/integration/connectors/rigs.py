@@ -16,8 +16,8 @@ from unittest.mock import patch
 
 import yaml
 
-from data_platform.connectors.http_push import open_push_source
-from data_platform.connectors.postgres.slot import when_free
+from data_platform.connectors.http_push.connector import open_push_source
+from data_platform.connectors.postgres_cdc.slot import when_free
 from data_platform.lakehouse import s3_files
 from data_platform.serving.collector import collector_app
 from data_platform.serving.server import ServerHandle, serve

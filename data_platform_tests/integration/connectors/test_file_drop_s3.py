@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from data_platform.clock import ManualClock
-from data_platform.connectors.file_drop import FileDrop
+from data_platform.connectors.file_drop.connector import FileDrop
 from data_platform.connectors.protocol import Delivery, Place, Poll
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.model import DatasetName

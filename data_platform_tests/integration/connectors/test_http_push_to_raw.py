@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from data_platform.connectors import http_push
-from data_platform.connectors.http_push import open_push_source
+from data_platform.connectors.http_push import connector as http_push
+from data_platform.connectors.http_push.connector import open_push_source
 from data_platform.lakehouse.table_ref import Zone
 from data_platform.serving.collector import collector_app
 from data_platform.serving.server import serve

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 import pytest
 import yaml
 
-from data_platform.connectors.rest_pull import RestPull
+from data_platform.connectors.pull.rest_pull import RestPull
+from data_platform.connectors.pull.sql_table import SqlTable
 from data_platform.connectors.source_log import SourceLog
-from data_platform.connectors.sql_table import SqlTable
 from data_platform.lakehouse.landing import LandingLog
 from data_platform_tests.integration.connectors.postgres_server import PASSWORD, PostgresServer
 from data_platform_tests.integration.connectors.rest_server import Api, rest_server

@@ -13,7 +13,7 @@ import pytest
 
 from data_platform.clock import ManualClock
 from data_platform.connectors.protocol import Place, Poll
-from data_platform.connectors.rest_pull import RestPull
+from data_platform.connectors.pull.rest_pull import RestPull
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.model import DatasetName
 from data_platform.errors import ConfigurationError, PlatformError, SourceRefused, SourceUnavailable

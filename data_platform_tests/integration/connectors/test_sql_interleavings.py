@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from data_platform.clock import ManualClock
 from data_platform.connectors.protocol import Place
-from data_platform.connectors.sql_table import SqlTable
+from data_platform.connectors.pull.sql_table import SqlTable
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.model import DatasetName
 from data_platform_tests.integration.connectors.postgres_server import PASSWORD, PostgresServer

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from data_platform.connectors.http_push import PushSource, open_push_source
+from data_platform.connectors.http_push.connector import PushSource, open_push_source
+from data_platform.connectors.http_push.write_ahead import WriteAhead
 from data_platform.connectors.protocol import Place
-from data_platform.connectors.write_ahead import WriteAhead
 from data_platform.errors import ConfigurationError
 from data_platform.serving.collector import collector_app
 from data_platform.serving.server import serve

@@ -1,0 +1,1 @@
+"""`rest_pull` and `sql_table`: records asked for page by page, by cursor."""
