@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from data_platform.benchmarks.http_push import measure_push
+from data_platform.benchmarks.kafka_to_raw import measure_topic
 from data_platform.benchmarks.load_definitions import measure_definitions
 from data_platform.benchmarks.measuring import Comparison, Measurement
 from data_platform.benchmarks.one_more_day import measure_one_more_day
@@ -111,6 +112,24 @@ def http_push(folder: Path | None, as_json: bool, seconds: float) -> None:
     ]
     lines.append(f"a plain loop of write and flush, one event at a time, without HTTP: {plain:,.0f} events/s")
     _show({"loads": [asdict(one) for one in measured], "plain_events_per_second": plain}, lines, as_json=as_json)
+
+
+@bench.command("kafka-to-raw")
+@_folder
+@_as_json
+@click.option("--records", default=400_000, show_default=True, help="Small records, in four partitions.")
+def kafka_to_raw(folder: Path | None, as_json: bool, records: int) -> None:
+    """A Kafka topic to raw, against a plain loop of the same client into one Parquet file."""
+    with _workplace(folder) as place:
+        measured = measure_topic(place / "kafka-to-raw", records=records, report=_report)
+    figures = {**asdict(measured), "records_per_second": measured.records_per_second,
+               "share_of_plain": measured.share_of_plain}  # fmt: skip
+    lines = [
+        f"platform   {measured.platform_seconds:6.1f} s {measured.records_per_second:10,.0f} records/s",
+        f"plain loop {measured.plain_seconds:6.1f} s {records / measured.plain_seconds:10,.0f} records/s",
+        f"Kafka to raw: {measured.share_of_plain:.2f} times the rate of the plain loop",
+    ]
+    _show(figures, lines, as_json=as_json)
 
 
 def _show_comparison(comparison: Comparison, *, as_json: bool) -> None:
