@@ -14,7 +14,7 @@ from types import MappingProxyType
 import psutil
 
 from data_platform.clock import Clock
-from data_platform.connectors.credentials import with_renewal
+from data_platform.connectors.full_disk import told_when_full
 from data_platform.connectors.heartbeat import Heart
 from data_platform.connectors.kinds import Pace, open_connector, pace_of
 from data_platform.connectors.liveness import is_running
@@ -24,6 +24,7 @@ from data_platform.connectors.spool_file import sweep
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.domains import Project
 from data_platform.contracts.model import DatasetName
+from data_platform.credentials import with_renewal
 from data_platform.lakehouse.landing import Identity, Json, LandingLog
 from data_platform.lakehouse.object_store import ObjectStore
 from data_platform.metastore.engine import Metastore
@@ -51,6 +52,15 @@ class Step:
     is_idle: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WayBack:
+    """Where a source stands, where it would stand, and the number of the batch that would say so."""
+
+    position_from: Mapping[str, Json]
+    position_to: Mapping[str, Json]
+    batch: int
+
+
 @dataclass(slots=True, kw_only=True)
 class Ingestion:
     """One source instance under way: its open connector, and the last batch as far as this process knows."""
@@ -67,8 +77,9 @@ class Ingestion:
 
         Raises:
             SourceUnavailable, SourceRefused, SourceGap: see `protocol`; what was committed before stays.
+            RetryableError: the disk is full.
         """
-        with self.leases.hold(f"ingest/{self.log.contract.name}/{self.log.source}"):
+        with self._alone():
             was_settled, self._is_settled = self._is_settled, False  # an error leaves it to be settled again
             batches = () if was_settled and not self._is_overtaken() else self._settle(run)
             poll = self._poll()
@@ -80,11 +91,22 @@ class Ingestion:
 
     def go_back(self, where: str, run: Run) -> Step:
         """Appends a batch without deliveries whose end is the place to read from once more."""
-        with self.leases.hold(f"ingest/{self.log.contract.name}/{self.log.source}"):
+        with self._alone():
             batches = self._settle(run)
             position = with_renewal(self.connector.credential, lambda: self.connector.position_at(where))
             batches += self._take(Poll(deliveries=(), position_to=position), run)
             return Step(batches=batches, position=self.position, backlog=None, is_idle=False)
+
+    def way_back(self, where: str) -> WayBack:
+        """What `go_back` would do; it changes nothing.
+
+        Raises:
+            ConfigurationError: `where` is no place of this source.
+            SourceUnavailable, SourceRefused: the source has to be asked for the place.
+        """
+        last = self.log.landing.last_number(self.log.source)
+        place = with_renewal(self.connector.credential, lambda: self.connector.position_at(where))
+        return WayBack(position_from=self.log.position(last), position_to=place, batch=last + 1)
 
     def tell(self, heart: Heart, step: Step) -> None:
         """Notes the turn for the next beat. An idle one asks what the source still holds: a sign of being stuck."""
@@ -100,6 +122,13 @@ class Ingestion:
             newest=max(times, default=None),
             credential_age_seconds=credential.age_seconds if credential else None,
         )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """The source's lease; a full disk inside is told as such."""
+        lease = f"ingest/{self.log.contract.name}/{self.log.source}"
+        with told_when_full(f"connector {self.log.source}"), self.leases.hold(lease):
+            yield
 
     def _settle(self, run: Run) -> tuple[BatchCount, ...]:
         # Read before finishing: a manifest that another process adds meanwhile takes the number after it.

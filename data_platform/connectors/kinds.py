@@ -25,12 +25,19 @@ class _Kind(NamedTuple):
     name: str
     pace: Pace
 
+    @property
+    def path(self) -> str:
+        """Where it is imported from."""
+        return f"data_platform.connectors.{self.module}"
 
-_KINDS = {
+    keeps_log: bool = False  # its source keeps log for it, also while it is stopped (`kept_logs`)
+
+
+KINDS = {
     "file_drop": _Kind("file_drop.connector", "FileDrop", Pace.BATCH),
     "http_push": _Kind("http_push.connector", "HttpPush", Pace.STREAM),
     "kafka": _Kind("kafka.connector", "Kafka", Pace.STREAM),
-    "postgres_cdc": _Kind("postgres_cdc.connector", "PostgresCdc", Pace.STREAM),
+    "postgres_cdc": _Kind("postgres_cdc.connector", "PostgresCdc", Pace.STREAM, keeps_log=True),
     "rest_pull": _Kind("pull.rest_pull", "RestPull", Pace.BATCH),
     "sql_table": _Kind("pull.sql_table", "SqlTable", Pace.BATCH),
 }
@@ -44,7 +51,7 @@ def open_connector(entry: ConnectorEntry, place: Place) -> Connector:
     """
     kind = _kind(entry)
     try:
-        module = import_module(f"data_platform.connectors.{kind.module}")
+        module = import_module(kind.path)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("data_platform"):
             raise
@@ -63,6 +70,11 @@ def pace_of(entry: ConnectorEntry) -> Pace:
     return _kind(entry).pace
 
 
+def keeps_log(entry: ConnectorEntry) -> bool:
+    """Whether an entry's source keeps log for its consumer; an unknown kind's does not."""
+    return entry.kind in KINDS and KINDS[entry.kind].keeps_log
+
+
 def connector_faults(project: Project) -> list[Fault]:
     """What is wrong with the kinds and options of a project's source instances."""
     nowhere = Place(source=Path(), spool=Path())
@@ -76,8 +88,8 @@ def connector_faults(project: Project) -> list[Fault]:
 
 
 def _kind(entry: ConnectorEntry) -> _Kind:
-    if entry.kind not in _KINDS:
+    if entry.kind not in KINDS:
         raise ConfigurationError(
-            f"connector {entry.name}: kind {entry.kind!r} is unknown; use one of {', '.join(_KINDS)}"
+            f"connector {entry.name}: kind {entry.kind!r} is unknown; use one of {', '.join(KINDS)}"
         )
-    return _KINDS[entry.kind]
+    return KINDS[entry.kind]

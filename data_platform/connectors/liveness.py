@@ -13,6 +13,7 @@ from enum import StrEnum
 from data_platform.connectors.options import Options
 from data_platform.metastore.heartbeats import Heartbeat, MaintenanceWindow
 from data_platform.metastore.tables import Phase
+from data_platform.observability.kept_log import KeptLog
 
 SILENCE = timedelta(seconds=60)  # how long a beat may be away; four beats fit in
 STANDSTILL = timedelta(seconds=60)  # how long a position may stand still while the source has more
@@ -30,6 +31,7 @@ class State(StrEnum):
     EMPTY = "empty"  # it succeeds, with fewer rows than its cadence promises
     REFUSED = "refused"  # the source does not take its credential
     FAILED = "failed"  # its last attempt ended in another error
+    HOARDING = "hoarding"  # its source keeps more log for it than it should, whether it runs or not
     UNREADABLE = "unreadable"  # its facts could not be read
 
 
@@ -45,12 +47,14 @@ class Facts:
         recent_rows: records it brought in the last `expect_every` plus `grace`; None where nothing is expected.
         is_stream: whether it runs all the time.
         windows: of maintenance that touch this connector.
+        kept: the log that its source keeps for it; None where it keeps none, or did not say.
     """
 
     beat: Heartbeat | None
     recent_rows: int | None
     is_stream: bool
     windows: Sequence[MaintenanceWindow] = ()
+    kept: KeptLog | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,25 @@ def is_running(beat: Heartbeat, now: datetime) -> bool:
 
 
 def diagnose(facts: Facts, options: Options, now: datetime) -> Diagnosis:
-    """How a connector stands at a moment."""
+    """How a connector stands at a moment. What it does to its source comes before how it is itself."""
+    own = _of_connector(facts, options, now)
+    kept = facts.kept
+    if kept is not None and kept.is_lost:
+        return Diagnosis(
+            State.FAILED,
+            f"the source has given up log of the slot {kept.slot} that was not read: replay from snapshot; "
+            f"the connector itself is {own.state}: {own.detail}",
+        )
+    if kept is not None and kept.is_too_much:
+        return Diagnosis(
+            State.HOARDING,
+            f"the source's disk fills: for the slot {kept.slot} it keeps {kept}; start the connector or drop the slot; "
+            f"the connector itself is {own.state}: {own.detail}",
+        )
+    return own
+
+
+def _of_connector(facts: Facts, options: Options, now: datetime) -> Diagnosis:
     if facts.beat is None:
         return Diagnosis(State.NEVER_RUN, "it has not run yet")
     found = _of_beat(facts.beat, options, now) or _of_rows(facts, options, now)

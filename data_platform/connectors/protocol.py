@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from data_platform.clock import Clock, SystemClock
-from data_platform.connectors.credentials import Credential
+from data_platform.credentials import Credential
 from data_platform.lakehouse.credentials import StoreCredentials
 from data_platform.lakehouse.landing import Identity, Json
 

@@ -6,7 +6,9 @@ the winner's end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -20,7 +22,7 @@ from data_platform.contracts.delivery_dates import delivery_date
 from data_platform.contracts.model import Contract
 from data_platform.contracts.model import Delivery as DeliveryKind
 from data_platform.contracts.odcs import read_contract_text
-from data_platform.errors import CommitConflict, FaultyProject, SourceUnavailable
+from data_platform.errors import CommitConflict, FaultyProject, PlatformError, SourceUnavailable
 from data_platform.formats.source_schema import source_schema
 from data_platform.lakehouse.landing import (
     Identity,
@@ -38,6 +40,8 @@ from data_platform.publication.candidate import Run
 from data_platform.publication.lease import Leases
 from data_platform.publication.receipt import BatchCount
 from data_platform.publication.recovery import Recovery
+
+_LANDERS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +107,21 @@ class SourceLog:
         """Commits a manifest to rejected and raw; None where raw holds it."""
         run = replace(run, started_at=self.clock.now())  # one run may commit several batches
         self._remember(manifest)  # first: from the manifest on, they are accounted for
-        with self.leases.hold(f"ingest/{self.contract.name}"):
-            return self.committer.commit(self._contract_of(manifest), self.landing, manifest, run)
+        try:
+            with self.leases.hold(f"ingest/{self.contract.name}"):
+                return self.committer.commit(self._contract_of(manifest), self.landing, manifest, run)
+        except CommitConflict:
+            raise  # tried again
+        except BaseException as error:
+            self._tell_failure(manifest, run, error)
+            raise
+
+    def _tell_failure(self, manifest: Manifest, run: Run, error: BaseException) -> None:
+        """Tells the lineage, unless raw holds the batch: then its receipt will tell."""
+        name = self.contract.name
+        with suppress(PlatformError):  # trouble with telling must not hide the trouble itself
+            if self.committer.committed(self.contract, self.source) < manifest.n:
+                self.committer.recorder.batch_failed(str(name), run, (self.source, manifest.n), error)
 
     def is_known(self, identity: Identity) -> IsKnown:
         """Whether a delivery is accounted for; what is told by position is new wherever it stands."""
@@ -119,7 +136,7 @@ class SourceLog:
             self.recovery.remember(manifest, is_snapshot=kind is DeliveryKind.SNAPSHOT)
 
     def _manifest(self, poll: Poll, *, n: int, version: str, identity: Identity) -> Manifest:
-        objects: list[LandedObject] = []
+        fresh: list[tuple[Delivery, date | None]] = []
         skipped: list[SkippedDelivery] = []
         arrived: dict[tuple[str, str], str] = {}
         for delivery in poll.deliveries:
@@ -132,14 +149,14 @@ class SourceLog:
                 )
                 continue
             arrived[same] = f"{self.source}/{n}"
-            objects.append(self._with_schema(_land(self.landing, delivery, day), delivery))
+            fresh.append((delivery, day))
         dataset = str(self.contract.name)
         watermarks = self.metastore.event_dates.watermarks_of(dataset, source=self.source)
         return Manifest(
             dataset=dataset,
             source=self.source,
             n=n,
-            objects=tuple(objects),
+            objects=self._land_all(fresh),
             skipped=tuple(skipped),
             position_from=self.position(n - 1),
             position_to=poll.position_to,
@@ -152,6 +169,18 @@ class SourceLog:
             partition_watermarks=watermarks,
             published_event_dates=self._published(dataset),
         )
+
+    def _land_all(self, fresh: Sequence[tuple[Delivery, date | None]]) -> tuple[LandedObject, ...]:
+        """Lands deliveries, several at a time: digests and flushes leave the interpreter to others."""
+
+        def land(one: tuple[Delivery, date | None]) -> LandedObject:
+            delivery, day = one
+            return self._with_schema(_land(self.landing, delivery, day), delivery)
+
+        if len(fresh) < 2:
+            return tuple(map(land, fresh))
+        with ThreadPoolExecutor(_LANDERS, thread_name_prefix="landing") as pool:
+            return tuple(pool.map(land, fresh))
 
     def _with_schema(self, landed: LandedObject, delivery: Delivery) -> LandedObject:
         """The object with the source's schema and how it differs from the contract, as far as can be told now."""

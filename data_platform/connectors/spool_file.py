@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -69,7 +70,8 @@ class SpoolFile:
 
     def discard(self) -> None:
         """Removes the file."""
-        self._file.close()
+        with suppress(OSError):  # closing writes what is buffered, for which a full disk has no space
+            self._file.close()
         self._path.unlink(missing_ok=True)
 
 

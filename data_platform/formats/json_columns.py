@@ -240,6 +240,8 @@ def _one_array(column: pa.ChunkedArray) -> pa.Array:
 
 def _joined(data: bytes, lines: SortedLines, chosen: npt.NDArray[np.int64]) -> bytes:
     """The chosen lines, one behind the other; whatever stands between neighbours is blank."""
+    if len(chosen) == len(lines.starts):
+        return data
     edges = np.flatnonzero(np.diff(chosen) != 1)
     firsts = chosen[np.concatenate(([0], edges + 1))]
     lasts = chosen[np.append(edges, len(chosen) - 1)]

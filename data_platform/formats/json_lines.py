@@ -1,8 +1,11 @@
 """Cuts NDJSON into stretches of complete lines, and sorts the lines: blank, proven fit for the kernel, or doubtful.
 
-The columnar JSON kernel is lenient in known places (several values on a line, NaN, numbers given as text for a
-decimal, escaped control characters) and ends the process on a top-level `null`. A line is proven only if none of
-these can be in it.
+The columnar JSON kernel is lenient in known places (numbers given as text for a decimal, escaped control characters)
+and ends the process where a top-level `null` comes first. A line is proven only if none of these can be in it.
+
+Several values on one line are no concern here: strings hold no line end, so the kernel stands between two values
+wherever one line ends with `}` and the next begins with `{`; each such line gives at least one row, and a slice is
+taken only if it gives as many rows as lines.
 """
 
 from __future__ import annotations
@@ -16,16 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from data_platform.contracts.model import Contract, FileFormat
-from data_platform.contracts.types import TypeKind
+from data_platform.contracts.types import ColumnType, TypeKind
 from data_platform.formats.csv_dialect import CR, LF
 from data_platform.formats.rejected import RAW_TEXT_LIMIT_BYTES
 
 _BLANKS = b" \t\r"
-_LENIENT = re.compile(rb"\\(?:u(?:00[0-7]|[dD][89a-fA-F])|[bf])|NaN|Inf")
+_LENIENT = re.compile(rb"\\(?:u(?:00[0-7]|[dD][89a-fA-F])|[bf])|\x00")
 _SAMPLE_STRIDE = 13  # the decimal kernel wraps around beyond 38 digits
 _TEXT_RUN_LIMIT = 64  # bytes looked back from a place for the beginning of its run
-_AFTER_OBJECT = np.zeros(256, np.bool_)
-_AFTER_OBJECT[list(b",}]\r\n")] = True
 _OF_NUMBER = np.zeros(256, np.bool_)
 _OF_NUMBER[list(b"0123456789.eE+-")] = True
 _OF_VALUE = np.zeros(256, np.bool_)
@@ -61,11 +62,13 @@ def split_lines(blocks: Iterator[bytes], file_format: FileFormat, *, offset: int
     carry = b""
     rest = chain(blocks, [b""])
     for block in rest:
-        data = carry + block
-        cut = data.rfind(b"\n") + 1
+        cut = block.rfind(b"\n") + 1
         if cut:
-            yield LineStretch(data[:cut], offset)
-        carry, offset = data[cut:], offset + cut
+            lines = b"".join((carry, memoryview(block)[:cut]))  # one copy of a large block, not two
+            yield LineStretch(lines, offset)
+            carry, offset = block[cut:], offset + len(lines)
+        else:
+            carry += block
         if carry and not block:
             yield LineStretch(carry, offset, is_torn=True)
         elif len(carry) > file_format.max_record_bytes:
@@ -83,6 +86,10 @@ def split_lines(blocks: Iterator[bytes], file_format: FileFormat, *, offset: int
             if not is_blank:
                 yield LineStretch(head, offset, is_oversize=True)
             offset += size_bytes
+            cut = carry.rfind(b"\n") + 1
+            if cut:
+                yield LineStretch(carry[:cut], offset)
+                carry, offset = carry[cut:], offset + cut
 
 
 def line_spans(data: bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -105,6 +112,8 @@ class LineSorter:
 
     def __init__(self, contract: Contract, file_format: FileFormat) -> None:
         self._format = file_format
+        # The kernel refuses what is nested deeper than the contract's types: objects of unknown fields too.
+        self._may_be_deep = 1 + max(map(_depth, (column.type for column in contract.columns))) > file_format.max_depth
         decimals = [column.name for column in contract.columns if column.type.kind is TypeKind.DECIMAL]
         self._decimal_keys = [f'"{name}"'.encode() for name in decimals]
 
@@ -124,27 +133,18 @@ class LineSorter:
             return np.zeros(0, np.bool_)
         doubtful: npt.NDArray[np.bool_] = (codes[starts] != ord("{")) | (codes[ends - 1] != ord("}"))
         doubtful |= ends - starts > self._format.max_record_bytes
-        for places in (
-            self._after_objects(codes),
-            self._lenient(data),
-            self._long_numbers(codes),
-            self._decimal_texts(codes),
-        ):
+        for places in (self._lenient(data), self._long_numbers(codes), self._decimal_texts(codes)):
             doubtful[np.maximum(np.searchsorted(starts, places, side="right") - 1, 0)] = True
-        self._mark_deep(codes, starts, doubtful)
+        if self._may_be_deep:
+            self._mark_deep(codes, starts, doubtful)
         if not _is_utf8(data):
             lines = np.unique(np.searchsorted(starts, np.flatnonzero(codes >= 0x80), side="right") - 1)
             for line in lines[lines >= 0].tolist():
                 doubtful[line] |= not _is_utf8(data[starts[line] : ends[line]])
         return doubtful
 
-    def _after_objects(self, codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-        """Closing braces with something behind them that no object inside another has."""
-        closing = np.flatnonzero(codes[:-1] == ord("}"))
-        return closing[~_AFTER_OBJECT[codes[closing + 1]]]
-
     def _lenient(self, data: bytes) -> npt.NDArray[np.int64]:
-        if b"\\" not in data and b"NaN" not in data and b"Inf" not in data:
+        if b"\\" not in data and b"\0" not in data:
             return np.zeros(0, np.int64)
         return np.array([found.start() for found in _LENIENT.finditer(data)], np.int64)
 
@@ -198,7 +198,16 @@ def _behind_no_quote(codes: npt.NDArray[np.uint8], places: npt.NDArray[np.int64]
     return np.concatenate([*kept, places])
 
 
+def _depth(column_type: ColumnType) -> int:
+    """How many objects and arrays a value of the type may stand in, itself included."""
+    parts = [part.type for part in column_type.fields] + ([column_type.item] if column_type.item else [])
+    is_nested = column_type.kind in (TypeKind.OBJECT, TypeKind.ARRAY)
+    return is_nested + max(map(_depth, parts), default=0)
+
+
 def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
     try:
         data.decode()
     except UnicodeDecodeError:

@@ -18,6 +18,7 @@ from data_platform.formats.scalars import int64_scalar
 
 CHUNK_RECORDS = 128 << 10
 _WORKERS_LIMIT = 4
+_AHEAD = 6  # stretches that are read while the caller is busy with what was read before
 
 Stretch = TypeVar("Stretch")
 
@@ -38,7 +39,7 @@ def read_in_order(stretches: Iterable[Stretch], read: Callable[[Stretch], TypedR
     with ThreadPoolExecutor(workers, thread_name_prefix="format-reader") as pool:
         for stretch in stretches:
             pending.append(pool.submit(read, stretch))
-            if len(pending) > workers:
+            if len(pending) > workers + _AHEAD:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -40,7 +40,7 @@ class HeadCheck:
         version: the version to read: the head if it is ok, else the one before.
         head: the newest version in the log, or the acknowledged one that is missing there.
         is_acknowledged: whether the ledger knows the head.
-        warning: what is wrong, empty if nothing.
+        warning: what is wrong, empty if nothing; `fault` the same without table and version, where it was looked for.
     """
 
     kind: HeadKind
@@ -48,6 +48,7 @@ class HeadCheck:
     head: int
     is_acknowledged: bool
     warning: str = ""
+    fault: str = ""
 
 
 def verified_head(table: Table, acknowledged: Acknowledged) -> HeadCheck:
@@ -93,10 +94,36 @@ def writable_snapshot(table: Table, acknowledged: Acknowledged) -> Snapshot:
     return table.snapshot(check.version)
 
 
-def damaged_files(table: Table, snapshot: Snapshot) -> list[str]:
-    """Active files that are missing, short or have no footer, as `path: fault`; for the scrub."""
-    added = (AddedFile(file.path, file.size_bytes, file.rows) for file in snapshot.files)
+def named_snapshot(table: Table, version: int, acknowledged: Acknowledged) -> Snapshot:
+    """A version that another table names, held against the ledger; where that does not know it, looked at like a head.
+
+    There is no version before that could be served: the one that is named is the only one that fits.
+
+    Raises:
+        DamagedTable: it is torn.
+    """
+    fault = _version_fault(table, version, acknowledged) if version >= 0 else ""
+    if fault:
+        raise DamagedTable(f"{table.ref}: version {version} is torn, {fault}; run `data-platform recover {table.ref}`")
+    return table.snapshot(version)
+
+
+def damaged_files(table: Table, snapshot: Snapshot, *, but: Collection[str] = ()) -> list[str]:
+    """Active files that are missing, short or have no footer, as `path: fault`; those in `but` are not looked at."""
+    files = (file for file in snapshot.files if file.path not in but)
+    added = (AddedFile(file.path, file.size_bytes, file.rows) for file in files)
     return [fault for file in added if (fault := _footer_fault(table, file))]
+
+
+def _version_fault(table: Table, version: int, acknowledged: Acknowledged) -> str:
+    try:
+        data = table.log.read(version)
+    except FileNotFoundError:
+        return ""  # retention has shortened the log; the checkpoint behind it holds what the version says
+    known = acknowledged(version)
+    if known is None:
+        return _judged(table, version, parse_entry(version, data), _footer_fault).fault
+    return "" if hashlib.sha256(data).hexdigest() == known else "its log entry has not the acknowledged digest"
 
 
 def _judged(
@@ -109,7 +136,7 @@ def _judged(
     if not fault:
         return HeadCheck(HeadKind.OK, head, head, is_acknowledged=False)
     warning = f"{table.ref}: version {head} is torn, {fault}"
-    return HeadCheck(HeadKind.TORN_UNACKNOWLEDGED, head - 1, head, is_acknowledged=False, warning=warning)
+    return HeadCheck(HeadKind.TORN_UNACKNOWLEDGED, head - 1, head, is_acknowledged=False, warning=warning, fault=fault)
 
 
 def _footer_fault(table: Table, file: AddedFile) -> str:

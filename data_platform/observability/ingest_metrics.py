@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from data_platform.metastore.batches import BatchEntry
 from data_platform.metastore.engine import Metastore
+from data_platform.observability.kept_log import KeptLog
 
 Source: TypeAlias = tuple[str, str]  # dataset, source
 
@@ -28,18 +29,28 @@ class IngestMetrics:
 
     Attributes:
         sources: those to report, with the datasets computed from each; a source without batches reports zeros.
+        kept: of those that keep log for their consumer, what they say now; None from one that did not answer.
     """
 
-    def __init__(self, metastore: Metastore, sources: Mapping[Source, Sequence[str]], now: datetime) -> None:
+    def __init__(
+        self,
+        metastore: Metastore,
+        sources: Mapping[Source, Sequence[str]],
+        now: datetime,
+        *,
+        kept: Mapping[Source, KeptLog | None],
+    ) -> None:
         self._metastore = metastore
         self._sources = sources
         self._now = now
+        self._kept = kept
 
     def collect(self) -> Iterator[Metric]:
         """Every family, with the labels `dataset` and `source`."""
         yield from self._counts()
         yield from self._histograms()
         yield from self._gauges()
+        yield from self._kept_logs()
 
     def _counts(self) -> Iterator[Metric]:
         totals, rejections = self._metastore.batches.totals(), self._metastore.batches.rejections()
@@ -92,6 +103,29 @@ class IngestMetrics:
             if found.credential_age_seconds is not None:
                 credential.add_metric(source, found.credential_age_seconds)
         yield from (backlog, beat, moved, credential)
+
+    def _kept_logs(self) -> Iterator[Metric]:
+        labels = ("dataset", "source")
+        known = GaugeMetricFamily("ingest_source_log_known", "1 where the source said what it keeps.", labels=labels)
+        kept = GaugeMetricFamily("ingest_source_log_kept_bytes", "Log the source keeps for the slot.", labels=labels)
+        limit = GaugeMetricFamily("ingest_source_log_limit_bytes", "The entry's limit for it.", labels=labels)
+        ceiling = GaugeMetricFamily(
+            "ingest_source_log_server_limit_bytes", "Where the source gives the log up; absent: never.", labels=labels
+        )
+        active = GaugeMetricFamily("ingest_source_log_active", "1 where a consumer is connected.", labels=labels)
+        lost = GaugeMetricFamily("ingest_source_log_lost", "1 where the source gave up unread log.", labels=labels)
+        for source, found in self._kept.items():
+            known.add_metric(source, found is not None)
+            if found is None:
+                continue
+            limit.add_metric(source, found.limit_bytes)
+            active.add_metric(source, found.is_active)
+            lost.add_metric(source, found.is_lost)
+            if found.retained_bytes is not None:
+                kept.add_metric(source, found.retained_bytes)
+            if found.server_limit_bytes is not None:
+                ceiling.add_metric(source, found.server_limit_bytes)
+        yield from (known, kept, limit, ceiling, active, lost)
 
 
 def exposition(metrics: IngestMetrics) -> str:

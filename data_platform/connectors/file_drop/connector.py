@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from data_platform.connectors.credentials import Credential, CredentialRef
 from data_platform.connectors.file_drop.places import DroppedFile, FilePlace, LocalFolder, as_text
 from data_platform.connectors.options import Options, read_options
 from data_platform.connectors.protocol import Delivery, IsKnown, Place, Poll
 from data_platform.contracts.domain_files import ConnectorEntry
+from data_platform.credentials import Credential, CredentialRef
 from data_platform.errors import ConfigurationError
 from data_platform.lakehouse.credentials import StoreCredentials
 from data_platform.lakehouse.landing import Identity, Json
@@ -128,23 +130,35 @@ class FileDrop:
 
     def _collect(self, fresh: list[Delivery], is_known: IsKnown) -> None:
         """Adds the deliveries of one poll to `fresh`."""
-        size_bytes = 0
-        for file in self._settled():
-            digest = self._digests.known(file)
-            if digest is not None and is_known(file.name, digest):
-                continue
-            if fresh and size_bytes + file.size_bytes > self._options.max_batch_bytes:
-                break
-            delivery = self._place.take(file, digest)
-            if delivery is None:
-                continue
-            self._digests.note(file, delivery.sha256)
-            if is_known(file.name, delivery.sha256):
-                _drop_spooled(delivery)
-                continue
-            fresh.append(delivery)
-            size_bytes += delivery.size_bytes
+        waiting = deque(file for file in self._settled() if not self._is_accounted_for(file, is_known))
+        with ThreadPoolExecutor(self._place.readers, thread_name_prefix="file-drop") as pool:
+            while group := self._fitting(waiting, fresh):
+                digests = [self._digests.known(file) for file in group]
+                for file, delivery in zip(group, pool.map(self._place.take, group, digests), strict=True):
+                    if delivery is None:
+                        continue
+                    self._digests.note(file, delivery.sha256)
+                    if is_known(file.name, delivery.sha256):
+                        _drop_spooled(delivery)
+                    else:
+                        fresh.append(delivery)
         self._digests.save()
+
+    def _is_accounted_for(self, file: DroppedFile, is_known: IsKnown) -> bool:
+        """Whether that is sure without reading the file."""
+        digest = self._digests.known(file)
+        return digest is not None and is_known(file.name, digest)
+
+    def _fitting(self, waiting: deque[DroppedFile], fresh: list[Delivery]) -> list[DroppedFile]:
+        """Takes the files that are read together off `waiting`: none where the batch is full."""
+        group: list[DroppedFile] = []
+        size_bytes = sum(delivery.size_bytes for delivery in fresh)
+        while waiting and len(group) < self._place.readers:
+            size_bytes += waiting[0].size_bytes
+            if (fresh or group) and size_bytes > self._options.max_batch_bytes:
+                break
+            group.append(waiting.popleft())
+        return group
 
 
 class _DigestCache:

@@ -39,7 +39,13 @@ class DroppedFile:
 
 
 class FilePlace(Protocol):
-    """Files below one place."""
+    """Files below one place.
+
+    Attributes:
+        readers: how many files are taken at a time.
+    """
+
+    readers: int
 
     def files(self) -> list[DroppedFile]:
         """What is there, by name.
@@ -60,6 +66,8 @@ class FilePlace(Protocol):
 
 class LocalFolder:
     """Files of this machine, handed out where they lie."""
+
+    readers = 2
 
     def __init__(self, path: Path) -> None:
         wild = first_wild(path.parts)

@@ -18,6 +18,8 @@ _ATTEMPTS = 3  # at a file that is replaced while it is read
 class S3Prefix:
     """Objects that match a glob: `s3://bucket/prefix/*.csv`; `**` goes down into folders."""
 
+    readers = 1  # what is downloaded lies in the spool until it is landed
+
     def __init__(self, uri: str, spool: Path, access: Callable[[], StoreCredentials]) -> None:
         """Connects to nothing; `access` is asked at every poll, so that a changed secret is used.
 

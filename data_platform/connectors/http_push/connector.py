@@ -13,13 +13,13 @@ from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
 
-from data_platform.connectors.credentials import Credential, CredentialRef
 from data_platform.connectors.http_push.spool_reader import SpoolPlace, SpoolReader
 from data_platform.connectors.http_push.write_ahead import WriteAhead
 from data_platform.connectors.options import Options, read_options
 from data_platform.connectors.protocol import IsKnown, Place, Poll
 from data_platform.connectors.spool_file import SpoolFile
 from data_platform.contracts.domain_files import ConnectorEntry
+from data_platform.credentials import Credential, CredentialRef
 from data_platform.errors import ConfigurationError, SourceUnavailable
 from data_platform.lakehouse.landing import Identity, Json
 

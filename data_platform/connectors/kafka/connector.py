@@ -11,7 +11,6 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from data_platform.connectors.credentials import Credential
 from data_platform.connectors.kafka import offsets as kafka_offsets
 from data_platform.connectors.kafka.client import Topic
 from data_platform.connectors.kafka.member import Member
@@ -21,6 +20,7 @@ from data_platform.connectors.kafka.records import RecordFiles
 from data_platform.connectors.options import read_options
 from data_platform.connectors.protocol import IsKnown, Place, Poll
 from data_platform.contracts.domain_files import ConnectorEntry
+from data_platform.credentials import Credential
 from data_platform.errors import ConfigurationError, SourceUnavailable
 from data_platform.lakehouse.landing import Identity, Json
 

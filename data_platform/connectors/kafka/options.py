@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from data_platform.connectors.credentials import CredentialRef
 from data_platform.connectors.kafka.records import RecordFields
 from data_platform.connectors.options import Options
+from data_platform.credentials import CredentialRef
 
 _QUEUE_BYTES = (1 << 20, 1 << 26)  # the least and the most that is fetched ahead of the reader
 _FETCH_BYTES = 50 << 20  # librdkafka's own bound of one answer

@@ -2,7 +2,7 @@
 
 First all rows as they are when the replication slot is made, then transaction after transaction in the order of their
 commits. The position is a place in the source's log; the slot keeps the log from the last acknowledged position on, so
-a consumer that stops makes the source's disk fill: `retained_wal_bytes` is watched.
+a consumer that stops makes the source's disk fill: `kept_log` is asked for from outside, whether it runs or not.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from pathlib import Path
 import psycopg
 from pydantic import Field
 
-from data_platform.connectors.credentials import Credential, CredentialRef
 from data_platform.connectors.options import Options, read_options
 from data_platform.connectors.postgres_cdc.catalog import Catalog, TableName
 from data_platform.connectors.postgres_cdc.changes import Changes
@@ -35,8 +34,10 @@ from data_platform.connectors.postgres_cdc.stream import ChangeStream
 from data_platform.connectors.protocol import IsKnown, Place, Poll
 from data_platform.connectors.spool_file import SpoolFile
 from data_platform.contracts.domain_files import ConnectorEntry
+from data_platform.credentials import Credential, CredentialRef
 from data_platform.errors import ConfigurationError, SourceUnavailable
 from data_platform.lakehouse.landing import Identity, Json
+from data_platform.observability.kept_log import KeptLog
 
 _NAME_LENGTH = 63  # of PostgreSQL's identifiers
 _MINIMUM_VERSION = 140000
@@ -55,7 +56,7 @@ class PostgresCdcOptions(Options):
         slot, publication: `data_platform_<name of the entry>` where left out. A position belongs to its slot: two
             installations that read one database need slots of different names.
         snapshot_rows: how many rows of the first copy make a batch at most.
-        max_retained_wal_bytes: how much log the source may keep for the slot before a warning is logged.
+        max_retained_wal_bytes: how much log the source may keep for the slot; beyond, the connector is `hoarding`.
     """
 
     host: str
@@ -152,9 +153,11 @@ class PostgresCdc:
         if queries is not None:
             queries.close()
 
-    def retained_wal_bytes(self) -> int | None:
-        """How much log the source keeps because of the slot; None where there is no slot, or it has lost its log."""
-        return self._state().retained_bytes
+    def kept_log(self, *, within_seconds: int) -> KeptLog | None:
+        """How much log the source keeps because of the slot; None where there is no slot."""
+        with self._source.errors(), self._source.connect(within_seconds=within_seconds) as connection:
+            state = slot_state(connection, self._slot)
+        return state.kept_log(self._slot, limit_bytes=self._options.max_retained_wal_bytes)
 
     def _rows(self, position: Mapping[str, Json]) -> Poll:
         snapshot = self._snapshot
@@ -256,8 +259,9 @@ class PostgresCdc:
     def _is_worth_a_batch(self, bytes_passed: int) -> bool:
         """Whether the position of an idle table shall move: the slot would hold back other tables' log for ever."""
         since = None if self._moved_at is None else self._clock.now() - self._moved_at
-        much = min(_IDLE_STEP_BYTES * 16, self._options.max_retained_wal_bytes // 4)
-        return bytes_passed >= _IDLE_STEP_BYTES and (since is None or since >= _IDLE_STEP or bytes_passed >= much)
+        quarter = self._options.max_retained_wal_bytes // 4
+        step, much = min(_IDLE_STEP_BYTES, quarter), min(_IDLE_STEP_BYTES * 16, quarter)
+        return bytes_passed >= max(step, 1) and (since is None or since >= _IDLE_STEP or bytes_passed >= much)
 
     def _place_in(self, snapshot: Snapshot) -> dict[str, Json]:
         return {"phase": "snapshot", "lsn": lsn_text(snapshot.lsn), "rows": snapshot.rows, "system": self._system}

@@ -13,12 +13,14 @@ from pydantic import JsonValue
 from data_platform.connectors.postgres_cdc.lsn import lsn_number, lsn_text
 from data_platform.connectors.postgres_cdc.source import Connection, fetch_one
 from data_platform.errors import SourceGap
+from data_platform.observability.kept_log import KeptLog
 
 _LOG = structlog.get_logger(__name__)
 _SLOT = """
 SELECT pg_current_wal_flush_lsn()::text, (SELECT system_identifier::text FROM pg_control_system()),
        s.slot_name IS NOT NULL, s.plugin::text, s.database::text, s.wal_status,
-       s.confirmed_flush_lsn::text, pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn)::bigint
+       s.confirmed_flush_lsn::text, pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn)::bigint, s.active,
+       (SELECT nullif(pg_size_bytes(current_setting('max_slot_wal_keep_size')), -1))
 FROM (SELECT) AS one LEFT JOIN pg_replication_slots s ON s.slot_name = %(slot)s
 """
 _DROP = "SELECT pg_drop_replication_slot(%(slot)s)"
@@ -35,6 +37,8 @@ class SlotState:
         exists: whether there is such a slot; if not, the rest is None.
         confirmed: up to where its reader has said to have everything.
         retained_bytes: how much log the server keeps for the slot; None where it has lost it.
+        is_active: whether a reader is connected to it.
+        server_limit_bytes: `max_slot_wal_keep_size`, beyond which the server gives the log up; None: it never does.
     """
 
     wal_end: int
@@ -45,13 +49,28 @@ class SlotState:
     wal_status: str | None
     confirmed: int | None
     retained_bytes: int | None
+    is_active: bool | None
+    server_limit_bytes: int | None
+
+    def kept_log(self, slot: str, *, limit_bytes: int) -> KeptLog | None:
+        """What that means for the source's disk; None where there is no slot."""
+        if not self.exists:
+            return None
+        return KeptLog(
+            slot=slot,
+            retained_bytes=self.retained_bytes,
+            limit_bytes=limit_bytes,
+            server_limit_bytes=self.server_limit_bytes,
+            status=self.wal_status or "lost",
+            is_active=bool(self.is_active),
+        )
 
 
 def slot_state(connection: Connection, slot: str) -> SlotState:
     """The slot as it is now. Raises psycopg's errors."""
     row = fetch_one(connection, _SLOT, slot=slot)
     assert row is not None
-    wal_end, system, exists, plugin, database, wal_status, confirmed, retained = row
+    wal_end, system, exists, plugin, database, wal_status, confirmed, retained, active, limit = row
     return SlotState(
         wal_end=lsn_number(wal_end),
         system=system,
@@ -61,6 +80,8 @@ def slot_state(connection: Connection, slot: str) -> SlotState:
         wal_status=wal_status,
         confirmed=None if confirmed is None else lsn_number(confirmed),
         retained_bytes=retained,
+        is_active=active,
+        server_limit_bytes=limit,
     )
 
 

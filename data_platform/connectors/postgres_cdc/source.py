@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 import psycopg
 from psycopg import sql
 
-from data_platform.connectors.credentials import Credential
 from data_platform.connectors.postgres_cdc.values import SESSION
+from data_platform.credentials import Credential
 from data_platform.errors import ConfigurationError, PlatformError, SourceRefused, SourceUnavailable
 
 Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
@@ -68,14 +68,18 @@ class PostgresSource:
     sslrootcert: str | None
     credential: Credential | None
 
-    def connect(self, *, replication: bool = False) -> Connection:
+    def connect(self, *, replication: bool = False, within_seconds: int | None = None) -> Connection:
         """A new connection that commits each statement; its password is the credential's value of now.
+
+        Args:
+            replication: whether it speaks the replication protocol.
+            within_seconds: how long connecting, and each statement, may take; None: as long as reading a source may.
 
         Raises:
             SourceRefused, SourceUnavailable, ConfigurationError: the credential cannot be read.
         """
         password = self.credential.value() if self.credential is not None else None
-        settings = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
+        settings = " ".join(f"-c {name}={value}" for name, value in _settings(within_seconds).items())
         with self.errors():
             return psycopg.connect(
                 host=self.host,
@@ -83,7 +87,7 @@ class PostgresSource:
                 dbname=self.dbname,
                 user=self.user,
                 sslmode=self.sslmode,
-                connect_timeout=_CONNECT_SECONDS,
+                connect_timeout=within_seconds or _CONNECT_SECONDS,
                 application_name=f"data-platform {self.name}",
                 client_encoding="UTF8",
                 keepalives_idle=30,
@@ -111,6 +115,12 @@ class PostgresSource:
         if error.sqlstate in _MISCONFIGURED_STATES or (error.sqlstate is None and _NO_DATABASE.search(said)):
             return ConfigurationError(f"{place}: {said}; mend the entry or the database")
         return SourceUnavailable(f"{place} does not answer: {said}; it is tried again from the same position")
+
+
+def _settings(within_seconds: int | None) -> dict[str, str]:
+    """What a session is set to."""
+    limits = {} if within_seconds is None else {"statement_timeout": f"{within_seconds}s"}
+    return _SETTINGS | limits
 
 
 def fetch_one(connection: Connection, query: str, **values: object) -> tuple[Any, ...] | None:

@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from data_platform.connectors.credentials import Credential, CredentialRef
 from data_platform.connectors.options import Options, read_options
 from data_platform.connectors.protocol import IsKnown, Place, Poll
 from data_platform.connectors.pull.connector import Pull, reader
 from data_platform.connectors.pull.cursors import Cursor, CursorKind, CursorRule, overlap_fault
 from data_platform.connectors.pull.window import Record
 from data_platform.contracts.domain_files import ConnectorEntry
+from data_platform.credentials import Credential, CredentialRef
 from data_platform.lakehouse.landing import Identity, Json
 
 _OVERLAPS: Mapping[CursorKind, timedelta] = {CursorKind.TIMESTAMP: timedelta(minutes=5)}

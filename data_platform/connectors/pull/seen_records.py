@@ -41,9 +41,13 @@ class SeenRecords:
         name = name_of(seen)
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f"{name}.{os.getpid()}.part"
-        with part.open("w", encoding="utf-8") as file:
-            for digest, cursor in seen.items():
-                file.write(json.dumps([digest.hex(), cursor and cursor.text]) + "\n")
+        try:
+            with part.open("w", encoding="utf-8") as file:
+                for digest, cursor in seen.items():
+                    file.write(json.dumps([digest.hex(), cursor and cursor.text]) + "\n")
+        except OSError:
+            part.unlink(missing_ok=True)  # the disk may be full, and this would not make room
+            raise
         part.replace(self.folder / f"{name}.ndjson")
         return name
 

@@ -16,12 +16,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from data_platform.connectors.credentials import Credential, CredentialRef
 from data_platform.connectors.options import Options, read_options
 from data_platform.connectors.protocol import IsKnown, Place, Poll
 from data_platform.connectors.pull.connector import Pull, reader
 from data_platform.connectors.pull.cursors import CursorKind, CursorRule, overlap_fault
 from data_platform.contracts.domain_files import ConnectorEntry
+from data_platform.credentials import Credential, CredentialRef
 from data_platform.lakehouse.landing import Identity, Json
 
 

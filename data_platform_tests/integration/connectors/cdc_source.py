@@ -14,6 +14,7 @@ from data_platform.connectors.postgres_cdc.connector import PostgresCdc
 from data_platform.connectors.protocol import Place, Poll
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.model import DatasetName
+from data_platform.observability.kept_log import KeptLog
 from data_platform_tests.integration.connectors.postgres_server import PASSWORD, PostgresServer
 
 Row = dict[str, Any]
@@ -125,6 +126,16 @@ class CdcSource:
             f"SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = '{self.slot}'",
         )
         return found[0][0] if found else None
+
+    def kept(self) -> KeptLog | None:
+        """What the source keeps for the slot."""
+        return self.open().kept_log(within_seconds=10)
+
+    def kept_bytes(self) -> int:
+        kept = self.kept()
+        assert kept is not None
+        assert kept.retained_bytes is not None
+        return kept.retained_bytes
 
     def rows(self) -> dict[int, Any]:
         """The table as it is now."""

@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 
 from data_platform.cli.environment import platform_here
+from data_platform.connectors.kinds import KINDS
 
 _LATE = (  # what is imported when it is first needed, which takes longer than the ingestion
     "alembic.command",
@@ -64,6 +65,6 @@ def _await_tracer() -> None:
 
 
 if __name__ == "__main__":
-    for module in (f"data_platform.connectors.{sys.argv[1]}", *_LATE):
+    for module in (KINDS[sys.argv[1]].path, *_LATE):
         import_module(module)
     serve()

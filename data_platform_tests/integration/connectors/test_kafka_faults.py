@@ -11,9 +11,9 @@ import pytest
 
 pytest.importorskip("confluent_kafka", reason="needs confluent-kafka: pip install 'data-platform[ingest]'")
 
-from data_platform.connectors.credentials import with_renewal
 from data_platform.connectors.kafka.connector import Kafka
 from data_platform.connectors.kafka.member import Member
+from data_platform.credentials import with_renewal
 from data_platform.errors import SourceGap, SourceRefused, SourceUnavailable
 from data_platform_tests.integration.connectors.kafka_broker import Gate, KafkaBroker
 from data_platform_tests.integration.connectors.kafka_log import (

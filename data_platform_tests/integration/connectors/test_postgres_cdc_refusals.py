@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from data_platform.clock import ManualClock
-from data_platform.connectors.credentials import with_renewal
+from data_platform.credentials import with_renewal
 from data_platform.errors import ConfigurationError, SourceRefused
 from data_platform_tests.integration.connectors.cdc_source import CdcSource
 from data_platform_tests.integration.connectors.postgres_server import PASSWORD, PostgresServer
