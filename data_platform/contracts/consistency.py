@@ -58,6 +58,7 @@ def check_consistency(contract: Contract, layout: Layout) -> None:
         _money,
         _times,
         _envelope,
+        _deprecation,
     ):
         check(contract, layout)
 
@@ -262,6 +263,16 @@ def _money(contract: Contract, layout: Layout) -> None:
 def _envelope(contract: Contract, layout: Layout) -> None:
     for name, message, fix in envelope_faults(contract):
         (layout.at("format") if name is None else layout.columns[name]).fault(message, fix)
+
+
+def _deprecation(contract: Contract, layout: Layout) -> None:
+    if contract.deprecation is None:
+        return
+    if contract.status not in ("deprecated", "retired"):
+        message = f"{contract.name} has a sunset, but its status is {contract.status}"
+        layout.at("deprecation").fault(message, "write status: deprecated, or remove platform.deprecation")
+    if contract.deprecation.replacement == contract.name:
+        layout.at("deprecation").fault(f"{contract.name} is to be replaced by itself", "name its replacement")
 
 
 def _find(contract: Contract, name: str | None) -> Column | None:

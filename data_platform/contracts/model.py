@@ -180,6 +180,7 @@ class Column:
     pattern: str | None = None
     enum: tuple[Scalar, ...] = ()
     charset: Charset = Charset.FREE
+    scale_check: bool = True  # a raw column of numbers: whether a jump of their size is told
     reference: Reference | None = None
     line: int = 0
 
@@ -257,6 +258,15 @@ class ServiceLevel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deprecation:
+    """The end of a dataset: the day from which nobody may count on it (UTC), and where its readers go."""
+
+    sunset: date
+    replacement: DatasetName | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """Everything one dataset's contract says.
 
@@ -297,6 +307,7 @@ class Contract:
     tier: str = "standard"
     cost_tags: tuple[tuple[str, str], ...] = ()
     nondeterminism: tuple[str, ...] = ()
+    deprecation: Deprecation | None = None
 
     @property
     def primary_key(self) -> tuple[str, ...]:

@@ -220,6 +220,11 @@ def _read_custom(draft: _Draft, custom: dict[str, Place]) -> None:
             draft.values["aliases"] = tuple(aliases.value)
         else:
             aliases.fault(f"column {draft.name!r}: platform.aliases is no list of names", "write a list of text")
+    if scale_check := custom.get("scale_check"):
+        if isinstance(scale_check.value, bool):
+            draft.values["scale_check"] = scale_check.value
+        else:
+            scale_check.fault(f"column {draft.name!r}: platform.scale_check is no boolean", "write true or false")
     is_text = draft.type.kind is TypeKind.STRING
     if charset := custom.get("charset"):
         if charset.value not in list(Charset) or not is_text:

@@ -10,8 +10,9 @@ PREFIX = "platform."
 DATASET_KEYS = (
     "format", "materialization", "watermark", "allowed_lateness", "event_time_range", "dedupe_key", "sequence",
     "deletes", "delivery", "delivery_date_pattern", "schema_change", "tier", "cost_tags", "nondeterminism",
+    "deprecation",
 )  # fmt: skip
-COLUMN_KEYS = ("aliases", "charset", "reference_severity")
+COLUMN_KEYS = ("aliases", "charset", "reference_severity", "scale_check")
 REFERENCE_KEYS = ("reference_severity",)
 QUALITY_KEYS = ("scope", "tolerance")
 

@@ -8,10 +8,12 @@ from dataclasses import fields
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from data_platform.contracts.literals import date_group_fault, duration, moment
+from data_platform.contracts.literals import calendar_date, date_group_fault, duration, moment
 from data_platform.contracts.model import (
+    DatasetName,
     Deletes,
     Delivery,
+    Deprecation,
     Envelope,
     EventTimeRange,
     FileFormat,
@@ -144,6 +146,26 @@ def _cost_tags(place: Place) -> tuple[tuple[str, str], ...] | None:
     return tuple(sorted((key, value) for key, value in place.value.items() if isinstance(value, str)))
 
 
+def _deprecation(place: Place) -> Deprecation | None:
+    example = "{sunset: '2027-01-31', replacement: curated.shop.orders_v2}"
+    if not _is_mapping(place, example):
+        return None
+    place.refuse_unknown(("sunset", "replacement", "note"), "platform.deprecation")
+    sunset = calendar_date(place.text("sunset"))
+    if sunset is None:
+        place.missing("sunset", "platform.deprecation does not say on which day it ends", "write sunset: YYYY-MM-DD")
+    replacement = None
+    if place.has("replacement"):
+        try:
+            replacement = DatasetName.parse(place.text("replacement"))
+        except ValueError:
+            fix = "write <layer>.<domain>.<dataset>"
+            place.into("replacement").fault(f"replacement {place.get('replacement')!r} names no dataset", fix)
+    if place.has("note") and not isinstance(place.get("note"), str):
+        place.into("note").fault("the note is no text", "write text")
+    return Deprecation(sunset=sunset, replacement=replacement, note=place.text("note")) if sunset else None
+
+
 def _format(place: Place) -> FileFormat | None:
     if not _is_mapping(place, "{kind: csv}"):
         return None
@@ -229,4 +251,5 @@ _READERS: dict[str, Callable[[Place], Any]] = {
     "tier": _text,
     "cost_tags": _cost_tags,
     "nondeterminism": _names,
+    "deprecation": _deprecation,
 }
