@@ -1,6 +1,7 @@
-"""A run's OpenLineage events: START, then COMPLETE or FAIL. Pure: the same facts and time give the same JSON text.
+"""OpenLineage events: of runs (START, then COMPLETE, FAIL or ABORT), and of datasets and jobs that never ran. Pure: the
+same facts and time give the same JSON text.
 
-START names no outputs: until something is published there are none, and a placeholder would be a false edge.
+START, FAIL and ABORT name no outputs: nothing was published, and a placeholder would be a false edge.
 """
 
 from __future__ import annotations
@@ -8,11 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
-from openlineage.client.serde import Serde
+from openlineage.client.event_v2 import (
+    DatasetEvent,
+    InputDataset,
+    Job,
+    JobEvent,
+    OutputDataset,
+    Run,
+    RunEvent,
+    RunState,
+    StaticDataset,
+)
 
-from data_platform.lineage import facets
-from data_platform.lineage.facts import DatasetFacts, RunFacts
+from data_platform.lineage import dataset_facets, facets
+from data_platform.lineage.facts import DatasetFacts, RunFacts, static_event_id
+from data_platform.lineage.own_facets import EVENT, PRODUCER
 
 
 def start(run: RunFacts, *, at: datetime, inputs: Iterable[DatasetFacts] = ()) -> RunEvent:
@@ -31,36 +42,88 @@ def complete(
 
 def fail(run: RunFacts, *, at: datetime, error: str, inputs: Iterable[DatasetFacts] = ()) -> RunEvent:
     """The run published nothing. `error` leaves the platform: a class, a code, names, but no values from the data."""
-    event = _event(run, RunState.FAIL, at=at, inputs=inputs)
-    event.run.facets = {**facets.run_facets(run), "errorMessage": facets.error_facet(error)}
+    return _ended(run, RunState.FAIL, at=at, error=error, inputs=inputs)
+
+
+def abort(run: RunFacts, *, at: datetime, error: str, inputs: Iterable[DatasetFacts] = ()) -> RunEvent:
+    """Somebody stopped the run before it published anything."""
+    return _ended(run, RunState.ABORT, at=at, error=error, inputs=inputs)
+
+
+def dataset_event(dataset: DatasetFacts, *, at: datetime) -> DatasetEvent:
+    """What is known of a dataset without a run: its contract says it."""
+    described = dataset_facets.output_dataset_facets(dataset)
+    return DatasetEvent(
+        eventTime=facets.moment(at),
+        dataset=StaticDataset(
+            namespace=dataset.namespace,
+            name=dataset.name,
+            facets={**described, **dataset_facets.dataset_event_facet(dataset_event_id(dataset))},
+        ),
+        producer=PRODUCER,
+    )
+
+
+def job_event(
+    job: RunFacts, *, at: datetime, inputs: Iterable[DatasetFacts] = (), outputs: Iterable[DatasetFacts] = ()
+) -> JobEvent:
+    """What a job reads and writes whenever it runs: its SELECT says it. `job.run_id` names the state of its code."""
+    return JobEvent(
+        eventTime=facets.moment(at),
+        job=Job(
+            namespace=job.namespace,
+            name=job.job,
+            facets={**facets.job_facets(job), EVENT: facets.job_event_facet(job_event_id(job))},
+        ),
+        inputs=[_input(dataset) for dataset in inputs],
+        outputs=[_output(dataset) for dataset in outputs],
+        producer=PRODUCER,
+    )
+
+
+def dataset_event_id(dataset: DatasetFacts) -> str:
+    """One event for each state of a dataset's contract, and for each change of its lifecycle."""
+    contract = dataset.contract.sha256 if dataset.contract else ""
+    change = f"{dataset.lifecycle}@{dataset.version}" if dataset.lifecycle else ""
+    return static_event_id("dataset", dataset.namespace, dataset.name, contract, change)
+
+
+def job_event_id(job: RunFacts) -> str:
+    """One event for each state of a job's code."""
+    return static_event_id("job", job.namespace, job.job, job.run_id)
+
+
+def _ended(run: RunFacts, state: RunState, *, at: datetime, error: str, inputs: Iterable[DatasetFacts]) -> RunEvent:
+    event = _event(run, state, at=at, inputs=inputs)
+    event.run.facets = {**(event.run.facets or {}), "errorMessage": facets.error_facet(error)}
     return event
-
-
-def to_json(event: RunEvent) -> str:
-    """The event as JSON text with sorted keys."""
-    return str(Serde.to_json(event))
 
 
 def _event(run: RunFacts, state: RunState, *, at: datetime, inputs: Iterable[DatasetFacts]) -> RunEvent:
     return RunEvent(
         eventType=state,
         eventTime=facets.moment(at),
-        run=Run(runId=run.uuid, facets=facets.run_facets(run)),
+        run=Run(runId=run.uuid, facets=facets.run_facets(run, event_type=state.value)),
         job=Job(namespace=run.namespace, name=run.job, facets=facets.job_facets(run)),
         inputs=[_input(dataset) for dataset in inputs],
         outputs=[],
-        producer=facets.PRODUCER,
+        producer=PRODUCER,
     )
 
 
 def _input(dataset: DatasetFacts) -> InputDataset:
-    return InputDataset(namespace=dataset.namespace, name=dataset.name, facets=facets.dataset_facets(dataset))
+    return InputDataset(
+        namespace=dataset.namespace,
+        name=dataset.name,
+        facets=dataset_facets.dataset_facets(dataset),
+        inputFacets=dataset_facets.input_statistics(dataset.statistics),
+    )
 
 
 def _output(dataset: DatasetFacts) -> OutputDataset:
     return OutputDataset(
         namespace=dataset.namespace,
         name=dataset.name,
-        facets=facets.output_dataset_facets(dataset),
-        outputFacets=facets.output_statistics(dataset),
+        facets=dataset_facets.output_dataset_facets(dataset),
+        outputFacets=dataset_facets.output_statistics(dataset.statistics),
     )

@@ -1,40 +1,25 @@
-"""Facts as OpenLineage facets, and the platform's own facet. Loaded only where events are composed."""
+"""Facts about runs and jobs as OpenLineage facets. Those about datasets are in `dataset_facets`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import cast
 
-import attr
 from openlineage.client import facet_v2 as ol
-from openlineage.client.facet_v2 import DatasetFacet, JobFacet, OutputDatasetFacet, RunFacet
+from openlineage.client.facet_v2 import JobFacet, RunFacet
 
-from data_platform.lineage.facts import Assertion, ColumnLineage, ContractFacts, DatasetFacts, RunFacts
+from data_platform.lineage.facts import RunFacts
+from data_platform.lineage.own_facets import EVENT, PRODUCER, EventJobFacet, EventRunFacet
 
-PRODUCER = "https://github.com/data-platform/data-platform"
-_CONTRACT_SCHEMA = f"{PRODUCER}/schemas/1-0-0/ContractDatasetFacet.json#/$defs/ContractDatasetFacet"
-
-
-@attr.define
-class ContractDatasetFacet(DatasetFacet):
-    """The contract a dataset was checked with; its schema is `schemas/ContractDatasetFacet.json`."""
-
-    contractId: str  # noqa: N815
-    contractVersion: str  # noqa: N815
-    contractSha256: str  # noqa: N815
-
-    @staticmethod
-    def _get_schema() -> str:
-        return _CONTRACT_SCHEMA
+_INTEGRATION = "DATA_PLATFORM"
 
 
-def run_facets(run: RunFacts) -> dict[str, RunFacet]:
-    """Engine, partition range and parent."""
+def run_facets(run: RunFacts, *, event_type: str) -> dict[str, RunFacet]:
+    """Which event this is, engine, partition range and parent."""
     engine = ol.processing_engine_run.ProcessingEngineRunFacet(
         name=run.engine, version=run.engine_version, producer=PRODUCER
     )
-    facets: dict[str, RunFacet] = {"processing_engine": engine}
+    event = EventRunFacet(eventId=run.event_id(event_type), producer=PRODUCER)
+    facets: dict[str, RunFacet] = {"processing_engine": engine, EVENT: event}
     if run.nominal_start is not None:
         facets["nominalTime"] = ol.nominal_time_run.NominalTimeRunFacet(
             nominalStartTime=moment(run.nominal_start),
@@ -56,9 +41,9 @@ def error_facet(error: str) -> RunFacet:
 
 
 def job_facets(run: RunFacts) -> dict[str, JobFacet]:
-    """Kind of job, SELECT and owners."""
+    """Kind of job, SELECT, where it is written, what it is for and who answers for it."""
     kind = ol.job_type_job.JobTypeJobFacet(
-        processingType="BATCH", integration="DATA_PLATFORM", jobType=run.job_type.upper(), producer=PRODUCER
+        processingType="BATCH", integration=_INTEGRATION, jobType=run.job_type.upper(), producer=PRODUCER
     )
     facets: dict[str, JobFacet] = {"jobType": kind}
     if run.sql is not None:
@@ -66,32 +51,26 @@ def job_facets(run: RunFacts) -> dict[str, JobFacet]:
     if run.owners:
         owners = [ol.ownership_job.Owner(name=name, type="OWNER") for name in run.owners]
         facets["ownership"] = ol.ownership_job.OwnershipJobFacet(owners=owners, producer=PRODUCER)
+    if run.documentation:
+        facets["documentation"] = ol.documentation_job.DocumentationJobFacet(
+            description=run.documentation, contentType="text/plain", producer=PRODUCER
+        )
+    if (code := run.source_code) is not None:
+        facets["sourceCodeLocation"] = ol.source_code_location_job.SourceCodeLocationJobFacet(
+            type=code.kind,
+            url=code.url,
+            repoUrl=code.repository,
+            path=code.path,
+            version=code.version,
+            branch=code.branch,
+            producer=PRODUCER,
+        )
     return facets
 
 
-def dataset_facets(dataset: DatasetFacts) -> dict[str, DatasetFacet]:
-    """Schema, version, owners and contract: what holds for an input as for an output."""
-    return dict(_described(dataset))
-
-
-def output_dataset_facets(dataset: DatasetFacts) -> dict[str, DatasetFacet]:
-    """The facets of an input, and what only the run that wrote the dataset knows: verdicts and column lineage."""
-    facets = dataset_facets(dataset)
-    if dataset.assertions:
-        facets["dataQualityAssertions"] = _assertions(dataset.assertions)
-    if dataset.column_lineage.edges:
-        facets["columnLineage"] = _column_lineage(dataset.column_lineage, namespace=dataset.namespace)
-    return facets
-
-
-def output_statistics(dataset: DatasetFacts) -> dict[str, OutputDatasetFacet]:
-    """How much was written, where that is known."""
-    if dataset.rows is None and dataset.size_bytes is None and dataset.files is None:
-        return {}
-    statistics = ol.output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
-        rowCount=dataset.rows, size=dataset.size_bytes, fileCount=dataset.files, producer=PRODUCER
-    )
-    return {"outputStatistics": statistics}
+def job_event_facet(event_id: str) -> JobFacet:
+    """Which event about a job this is."""
+    return EventJobFacet(eventId=event_id, producer=PRODUCER)
 
 
 def moment(at: datetime) -> str:
@@ -103,67 +82,3 @@ def moment(at: datetime) -> str:
     if at.tzinfo is None:
         raise ValueError(f"{at!r} has no time zone; pass an aware datetime")
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _described(dataset: DatasetFacts) -> Iterator[tuple[str, DatasetFacet]]:
-    if dataset.fields:
-        fields = [
-            ol.schema_dataset.SchemaDatasetFacetFields(
-                name=field.name, type=field.type, description=field.description or None, ordinal_position=position
-            )
-            for position, field in enumerate(dataset.fields, start=1)
-        ]
-        yield "schema", ol.schema_dataset.SchemaDatasetFacet(fields=fields, producer=PRODUCER)
-    if dataset.version is not None:
-        version = str(dataset.version)
-        facet = ol.dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=version, producer=PRODUCER)
-        yield "version", facet
-    if dataset.owners:
-        owners = [ol.ownership_dataset.Owner(name=name, type="OWNER") for name in dataset.owners]
-        yield "ownership", ol.ownership_dataset.OwnershipDatasetFacet(owners=owners, producer=PRODUCER)
-    if dataset.contract is not None:
-        yield "dataPlatform_contract", _contract(dataset.contract)
-
-
-def _contract(contract: ContractFacts) -> ContractDatasetFacet:
-    return ContractDatasetFacet(
-        contractId=contract.id,
-        contractVersion=contract.version,
-        contractSha256=contract.sha256,
-        producer=PRODUCER,
-    )
-
-
-def _assertions(assertions: tuple[Assertion, ...]) -> DatasetFacet:
-    listed = [
-        ol.data_quality_assertions_dataset.Assertion(
-            assertion=assertion.rule,
-            success=assertion.success,
-            column=assertion.column,
-            severity=assertion.severity,
-        )
-        for assertion in assertions
-    ]
-    facet = ol.data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet(assertions=listed, producer=PRODUCER)
-    # the client types it for inputs; on an output, where the audit ran, the specification takes any facet
-    return cast(DatasetFacet, facet)
-
-
-def _column_lineage(lineage: ColumnLineage, *, namespace: str) -> DatasetFacet:
-    kinds = ol.column_lineage_dataset
-    fields = {
-        output: kinds.Fields(
-            inputFields=[
-                kinds.InputField(
-                    namespace=namespace,
-                    name=source.table,
-                    field=source.column,
-                    transformations=[kinds.Transformation(type="DIRECT")],
-                )
-                for source in sorted(sources)
-            ]
-        )
-        for output, sources in lineage.edges.items()
-        if sources
-    }
-    return kinds.ColumnLineageDatasetFacet(fields=fields, producer=PRODUCER)

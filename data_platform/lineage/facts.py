@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID, uuid5
 
 _NAMESPACE = UUID("9b0a2d0e-5a43-5d0c-9d86-6d0f9c1f7a51")  # fixed for ever: ids are derived from it
@@ -12,32 +13,99 @@ _NAMESPACE = UUID("9b0a2d0e-5a43-5d0c-9d86-6d0f9c1f7a51")  # fixed for ever: ids
 
 @dataclass(frozen=True, slots=True, order=True)
 class SourceColumn:
-    """A column of an input table; `table` is `<layer>.<domain>.<name>`."""
+    """A column of an input dataset.
+
+    Attributes:
+        table: `<layer>.<domain>.<name>`; of something outside the platform, its name there.
+        namespace: where the name holds, for something outside the platform.
+    """
 
     table: str
     column: str
+    namespace: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Influence(StrEnum):
+    """How an input column bears on an output; names and meaning as in OpenLineage's ColumnLineageDatasetFacet."""
+
+    IDENTITY = "IDENTITY"  # the same value
+    TRANSFORMATION = "TRANSFORMATION"  # computed from the value of one row
+    AGGREGATION = "AGGREGATION"  # computed from the values of many rows
+    CONDITIONAL = "CONDITIONAL"  # chooses between values
+    WINDOW = "WINDOW"  # partitions or orders the rows that a window sees
+    SORT = "SORT"
+    GROUP_BY = "GROUP_BY"  # decides which rows become one; DISTINCT and UNION too
+    JOIN = "JOIN"
+    FILTER = "FILTER"  # decides which rows there are
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the output's value is made of the column's value."""
+        return self in _DIRECT
+
+    def after(self, inner: Influence) -> Influence:
+        """The influence of a column on an output, where it bears as `inner` on what bears as `self` on the output.
+
+        The outermost indirect step gives the name; of direct ones the most that was done to the value.
+        """
+        if not self.is_direct or not inner.is_direct:
+            return self if not self.is_direct else inner
+        return max(self, inner, key=_DIRECT.index)
+
+
+_DIRECT = (Influence.IDENTITY, Influence.TRANSFORMATION, Influence.AGGREGATION)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Edge:
+    """One way in which an input column bears on an output; a column may bear on it in several."""
+
+    source: SourceColumn
+    influence: Influence
+
+    def through(self, outer: Influence) -> Edge:
+        """The edge as what uses its output as `outer` sees it."""
+        return Edge(self.source, outer.after(self.influence))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ColumnLineage:
-    """Where the columns of one dataset come from.
+    """Where the columns of one dataset come from; told apart by identity, so that what is made of it can be kept.
 
     Attributes:
-        edges: for each resolved output column the input columns its value is computed from; empty for a constant.
+        edges: for each resolved output column what bears on its value; empty for a constant and for a count of rows.
+        rows: what bears on which rows there are, and so on every column.
         unresolved: output columns whose origin could not be told, in the order asked.
+        is_rows_known: whether `rows` is everything that bears on the rows.
     """
 
-    edges: Mapping[str, frozenset[SourceColumn]]
+    edges: Mapping[str, frozenset[Edge]]
+    rows: frozenset[Edge] = frozenset()
     unresolved: tuple[str, ...] = ()
+    is_rows_known: bool = True
+
+    def sources(self, output: str) -> frozenset[SourceColumn]:
+        """The input columns that bear on a resolved column's value."""
+        return frozenset(edge.source for edge in self.edges[output])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One column of a dataset."""
+    """One column of a dataset, with the fields inside it; the type is None where nothing declares one."""
 
     name: str
-    type: str
+    type: str | None
     description: str = ""
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """A word about a dataset, or about one of its columns."""
+
+    key: str
+    value: str = "true"
+    column: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +128,45 @@ class ContractFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """How much was read or written; None where that is not known.
+
+    Attributes:
+        null_counts: (column, NULLs) over all rows, of the columns for which that is known.
+    """
+
+    rows: int | None = None
+    size_bytes: int | None = None
+    files: int | None = None
+    null_counts: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where the bytes of a dataset lie.
+
+    Attributes:
+        store: URI of the store, e.g. `s3://bucket/prefix`.
+        namespace, name: of the folder or object, as other producers call it (OpenLineage naming).
+    """
+
+    store: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetFacts:
     """One input or output of a run.
 
     Attributes:
         version: the Delta table version read or committed.
-        rows, size_bytes, files: what the run wrote; only on outputs.
+        statistics: what the run read or wrote of it.
+        total: the whole dataset after the run; only on outputs.
         assertions: verdicts of the run's audit; only on outputs.
+        lifecycle: CREATE, ALTER or OVERWRITE where the run did that to it.
+        location: of tables of the platform.
+        storage: layer and file format, e.g. ("delta", "parquet").
     """
 
     name: str
@@ -74,12 +174,32 @@ class DatasetFacts:
     fields: tuple[Field, ...] = ()
     version: int | None = None
     owners: tuple[str, ...] = ()
+    documentation: str = ""
+    tags: tuple[Tag, ...] = ()
     contract: ContractFacts | None = None
     assertions: tuple[Assertion, ...] = ()
-    rows: int | None = None
-    size_bytes: int | None = None
-    files: int | None = None
+    statistics: Statistics = field(default_factory=Statistics)
+    total: Statistics = field(default_factory=Statistics)
+    lifecycle: str | None = None
+    location: Location | None = None
+    storage: tuple[str, str | None] | None = None
     column_lineage: ColumnLineage = field(default_factory=lambda: ColumnLineage(edges={}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceCode:
+    """Where a job's code stands: `path` relative to the root of the repository, `version` the commit.
+
+    Attributes:
+        url: of the file, of the repository where it has no web address for files.
+    """
+
+    url: str
+    path: str
+    repository: str | None = None
+    version: str | None = None
+    branch: str | None = None
+    kind: str = "git"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +213,7 @@ class ParentRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """One run over one dataset.
+    """One run over one dataset, or a run that is the parent of such.
 
     Attributes:
         run_id: the platform's id of the run; one run may cover several datasets.
@@ -101,6 +221,7 @@ class RunFacts:
         job_type: the materialization.
         nominal_start, nominal_end: the partition range as moments, the end excluded; None for the whole table.
         sql: the dataset's SELECT, without values from the data.
+        openlineage_id: the UUID of the run where it has one of its own; otherwise it is derived.
     """
 
     run_id: str
@@ -114,13 +235,21 @@ class RunFacts:
     sql: str | None = None
     dialect: str = "duckdb"
     owners: tuple[str, ...] = ()
+    documentation: str = ""
+    source_code: SourceCode | None = None
     parent: ParentRun | None = None
+    openlineage_id: str | None = None
 
     @property
     def uuid(self) -> str:
         """OpenLineage's run id: a run there has one job, so it is derived from the run's id and the job."""
-        return str(uuid5(_NAMESPACE, f"run/{self.run_id}/{self.namespace}/{self.job}"))
+        return self.openlineage_id or str(uuid5(_NAMESPACE, f"run/{self.run_id}/{self.namespace}/{self.job}"))
 
     def event_id(self, event_type: str) -> str:
         """The same for the same event, however often it is composed."""
         return str(uuid5(_NAMESPACE, f"event/{self.run_id}/{event_type}/{self.namespace}/{self.job}"))
+
+
+def static_event_id(kind: str, *parts: str) -> str:
+    """The id of an event that belongs to no run: the same for the same parts."""
+    return str(uuid5(_NAMESPACE, "/".join((kind, *parts))))

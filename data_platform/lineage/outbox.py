@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from openlineage.client.event_v2 import RunEvent
+from openlineage.client.event_v2 import DatasetEvent, JobEvent, RunEvent
 
-from data_platform.lineage.events import to_json
-from data_platform.lineage.facts import RunFacts
+from data_platform.lineage.event_text import to_json
+from data_platform.lineage.events import dataset_event_id, job_event_id
+from data_platform.lineage.facts import DatasetFacts, RunFacts
 from data_platform.metastore.outbox import OutboxEntry
 
 
@@ -25,3 +26,13 @@ def outbox_entry(run: RunFacts, event: RunEvent, *, at: datetime) -> OutboxEntry
         created_at=at,
         payload=to_json(event),
     )
+
+
+def dataset_entry(dataset: DatasetFacts, event: DatasetEvent, *, at: datetime) -> OutboxEntry:
+    """The event about `dataset`, of no run."""
+    return OutboxEntry(event_id=dataset_event_id(dataset), run_id="", created_at=at, payload=to_json(event))
+
+
+def job_entry(job: RunFacts, event: JobEvent, *, at: datetime) -> OutboxEntry:
+    """The event about `job`, of no run."""
+    return OutboxEntry(event_id=job_event_id(job), run_id="", created_at=at, payload=to_json(event))

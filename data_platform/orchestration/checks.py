@@ -20,6 +20,7 @@ from data_platform.transforms.projection import raw_rules
 
 CONSERVATION = "conservation"
 READABLE = "readable"
+SCALE = "scale"
 HEARTBEAT = "heartbeat"
 
 
@@ -113,6 +114,15 @@ _READABLE_CHECK = DeclaredCheck(
 )
 
 
+_SCALE_CHECK = DeclaredCheck(
+    name=SCALE,
+    kind="scale",
+    reason="SCALE",
+    severity=Severity.WARN,
+    description="Numbers in each source's newest batch are as large as in the batches before: no unit has changed.",
+)
+
+
 _HEARTBEAT_CHECK = DeclaredCheck(
     name=HEARTBEAT,
     kind="heartbeat",
@@ -121,4 +131,4 @@ _HEARTBEAT_CHECK = DeclaredCheck(
     description="Every source lives and moves: none is dead, stuck, empty, refused or failed.",
 )
 
-RAW_CHECKS = (_conservation("raw + rejected = source, in every batch"), _READABLE_CHECK, _HEARTBEAT_CHECK)
+RAW_CHECKS = (_conservation("raw + rejected = source, in every batch"), _READABLE_CHECK, _SCALE_CHECK, _HEARTBEAT_CHECK)

@@ -6,7 +6,7 @@ The collector writes facts and knows nothing of Dagster; a sensor reads them and
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -15,10 +15,11 @@ from data_platform.contracts.domains import Dataset
 from data_platform.contracts.model import DatasetName, Layer
 from data_platform.orchestration.checks import RAW_CHECKS
 from data_platform.orchestration.location import Location, asset_key
-from data_platform.orchestration.verdicts import batch_findings, check_results
+from data_platform.orchestration.verdicts import batch_findings, check_results, scale_finding
 
 if TYPE_CHECKING:
     from data_platform.metastore.batches import BatchEntry
+    from data_platform.metastore.checks import CheckEntry
     from data_platform.wiring import Platform
 
 
@@ -40,12 +41,16 @@ def collected(
         runs = {batch.run_id for batch in batches if batch.run_id is not None}
         dagsters = {run_id for run_id in runs if context.instance.has_run(run_id)}
         if foreign := [batch for batch in batches if batch.run_id not in dagsters]:
-            events += [_event(dataset.name, foreign), *_checks(dataset, foreign)]
+            verdicts = platform.metastore.checks.latest(name)
+            events += [_event(dataset.name, foreign), *_checks(dataset, foreign, verdicts)]
     return events, json.dumps(told)
 
 
-def _checks(dataset: Dataset, batches: list[BatchEntry]) -> Iterator[dg.AssetCheckEvaluation]:
-    findings = batch_findings(batches, f"{dataset.name}@{max(batch.raw_version for batch in batches)}")
+def _checks(
+    dataset: Dataset, batches: list[BatchEntry], verdicts: Sequence[CheckEntry]
+) -> Iterator[dg.AssetCheckEvaluation]:
+    at = f"{dataset.name}@{max(batch.raw_version for batch in batches)}"
+    findings = batch_findings(batches, at) | scale_finding(verdicts, at)
     declared = [check for check in RAW_CHECKS if check.name in findings]
     for result in check_results(dataset, declared, findings, missing=""):
         assert result.asset_key is not None

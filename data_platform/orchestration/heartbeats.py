@@ -35,7 +35,7 @@ def heartbeats(location: Location) -> dg.SensorDefinition:
         name=HEARTBEATS,
         minimum_interval_seconds=_INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,  # it starts nothing; asleep it would be silence about silence
-        description="Watches every connector: dead, stuck, empty, refused or failed becomes a failed check at once.",
+        description="Watches every connector: dead, stuck, empty, refused, failed or hoarding becomes a failed check.",
     )
     def watch(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         told: dict[str, Any] = json.loads(context.cursor or "{}")
@@ -56,7 +56,9 @@ def standings_of(dataset: Dataset, platform: Platform) -> Sequence[Standing]:
     """How the sources of a raw dataset stand now."""
     heartbeat_map = import_module("data_platform.connectors.heartbeat_map").heartbeat_map
     entries = platform.project.connectors_of(dataset.name)
-    found: Sequence[Standing] = heartbeat_map(entries, platform.metastore, platform.clock.now())
+    found: Sequence[Standing] = heartbeat_map(
+        entries, platform.metastore, platform.clock.now(), place=platform.ingester.place
+    )
     return found
 
 
@@ -101,6 +103,7 @@ def _shown(standing: Standing) -> dict[str, object]:
         "beat_at": beat.beat_at.isoformat() if beat else None,
         "progressed_at": beat.progressed_at.isoformat() if beat else None,
         "backlog": beat.backlog if beat else None,
+        "source_keeps": str(standing.asked or ""),
     }
 
 

@@ -21,6 +21,7 @@ from data_platform.orchestration.instance import open_instance
 from data_platform.orchestration.location import Location, asset_key, load_location
 from data_platform.orchestration.partitions import range_tags
 from data_platform.orchestration.planning import make_plan
+from data_platform.orchestration.run_lineage import RunFailed, lineage_job, refuse_failure
 from data_platform.orchestration.warehouse import WAREHOUSE, WAREHOUSE_KEY
 from data_platform.settings import Settings
 from data_platform.wiring import Platform, open_platform
@@ -156,10 +157,21 @@ class _Launch:
         if self._job is None:
             definitions = definitions_of(self.location, platform=self.platform, progress=self)
             self._job = definitions.resolve_implicit_global_asset_job_def()
-        result = self._job.execute_in_process(
-            instance=self.instance, asset_selection=keys, tags=tags, raise_on_error=False, run_config=_QUIET
-        )
-        self.run_ids.append(result.run_id)
+        run = self.platform.run(job=lineage_job(self._job.name))
+        try:
+            with self.platform.recorder.launch(run):
+                result = self._job.execute_in_process(
+                    instance=self.instance,
+                    asset_selection=keys,
+                    tags=tags,
+                    raise_on_error=False,
+                    run_config=_QUIET,
+                    run_id=run.id,
+                )
+                refuse_failure(result.success)
+        except RunFailed:
+            pass  # told by each step
+        self.run_ids.append(run.id)
         return result.success
 
     def _has_news(self, name: DatasetName) -> bool:

@@ -35,6 +35,7 @@ def prune_job(location: Location) -> dg.JobDefinition:
         platform: Platform = context.resources.platform
         now = platform.clock.now()
         runs = prune_runs(context.instance, keys, before=now - timedelta(days=config.events_days))
+        platform.delivery.settle()  # only events that every sink has may be forgotten
         rows = platform.metastore.prune(now - timedelta(days=config.ledger_days))
         context.add_output_metadata({"runs": runs, **dict(rows)})
 

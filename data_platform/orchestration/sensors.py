@@ -1,7 +1,8 @@
 """Sensors: deliveries that nobody ingested yet, and partitions that no longer say what their inputs say.
 
 Both are stopped until somebody starts them (`dagster sensor start`, or in the web interface), so that opening
-`dagster dev` starts no work by itself. The one that watches heartbeats is in `heartbeats`.
+`dagster dev` starts no work by itself. Those that watch heartbeats, send lineage and tell it of
+runs are in `heartbeats`, `lineage` and `run_lineage`.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from data_platform.errors import RetryableError
 from data_platform.orchestration.collected import collected
 from data_platform.orchestration.heartbeats import heartbeats
 from data_platform.orchestration.jobs import EVERYTHING, INGEST
+from data_platform.orchestration.lineage import lineage
 from data_platform.orchestration.location import Location, asset_key
 from data_platform.orchestration.requests import stale_requests
 from data_platform.orchestration.resources import open_platform
+from data_platform.orchestration.run_lineage import run_sensors
 
 if TYPE_CHECKING:
     from data_platform.wiring import Platform
@@ -42,7 +45,7 @@ _IN_PROGRESS = [
 def sensors(location: Location) -> list[dg.SensorDefinition]:
     """All sensors of the code location."""
     found = [_new_files(location)] if location.of_layer(Layer.RAW) else []
-    return [*found, _stale_partitions(location), heartbeats(location)]
+    return [*found, _stale_partitions(location), heartbeats(location), lineage(location), *run_sensors(location)]
 
 
 def _new_files(location: Location) -> dg.SensorDefinition:

@@ -30,7 +30,15 @@ from data_platform.orchestration.failures import MAX_RETRIES, failure, is_worth_
 from data_platform.orchestration.heartbeats import finding, standings_of
 from data_platform.orchestration.location import asset_key
 from data_platform.orchestration.partitions import days_of_run
-from data_platform.orchestration.verdicts import Finding, batch_findings, check_results, ledger_finding, rule_findings
+from data_platform.orchestration.run_lineage import lineage_job
+from data_platform.orchestration.verdicts import (
+    Finding,
+    batch_findings,
+    check_results,
+    ledger_finding,
+    rule_findings,
+    scale_finding,
+)
 from data_platform.publication.candidate import Published, Run
 from data_platform.publication.receipt import BatchCount, PartitionCount
 from data_platform.transforms.recipe import is_by_day
@@ -56,7 +64,7 @@ class _Step:
 
     def run(self) -> Run:
         """The run's identity in ledger and lineage: Dagster's own."""
-        return self.platform.run(self.context.run.run_id)
+        return self.platform.run(self.context.run.run_id, job=lineage_job(self.context.job_name))
 
     def results(self, findings: dict[str, Finding], *, missing: str = "") -> Iterator[dg.AssetCheckResult]:
         """Every declared check."""
@@ -77,7 +85,9 @@ def ingest_step(
         reported.message = f"{len(batches)} batches, {sum(batch.source_rows for batch in batches)} records"
         known = step.platform.metastore.batches.of(str(dataset.name))
         watched = {HEARTBEAT: finding(standings_of(dataset, step.platform))}
-        yield from step.results(batch_findings(known, f"{dataset.name}@{version}") | watched)
+        at = f"{dataset.name}@{version}"
+        scales = scale_finding(step.platform.metastore.checks.latest(str(dataset.name)), at)
+        yield from step.results(batch_findings(known, at) | scales | watched)
         yield dg.MaterializeResult(
             asset_key=asset_key(dataset.name),
             metadata={

@@ -10,7 +10,8 @@ import dagster as dg
 
 from data_platform.contracts.domains import Dataset
 from data_platform.metastore.batches import BatchEntry
-from data_platform.orchestration.checks import CONSERVATION, READABLE, DeclaredCheck
+from data_platform.metastore.checks import CheckEntry
+from data_platform.orchestration.checks import CONSERVATION, READABLE, SCALE, DeclaredCheck
 from data_platform.orchestration.location import asset_key
 from data_platform.publication.receipt import PartitionCount
 from data_platform.quality.verdicts import RuleResult, Verdict
@@ -87,6 +88,24 @@ def batch_findings(batches: Sequence[BatchEntry], data_version: str) -> dict[str
             detail=f"newest batches: {named}" if named else "",
         ),
     }
+
+
+def scale_finding(verdicts: Iterable[CheckEntry], data_version: str) -> dict[str, Finding]:
+    """Whether the numbers of each source's newest batch are as large as before.
+
+    Args:
+        verdicts: the newest of each rule of the dataset.
+        data_version: of raw.
+    """
+    found = [entry for entry in verdicts if entry.kind == SCALE]
+    failed = [entry for entry in found if entry.verdict == Verdict.FAILED]
+    finding = _counted(
+        sum(entry.rows_examined or 0 for entry in found),
+        sum(entry.failing_rows or 0 for entry in failed),
+        data_version=data_version,
+        detail="; ".join(f"{entry.rule.partition('/')[2]}: {entry.detail}" for entry in failed),
+    )
+    return {SCALE: finding}
 
 
 def _counted(examined: int, failing: int, *, data_version: str, detail: str) -> Finding:

@@ -10,6 +10,7 @@ from data_platform.contracts.model import Layer
 from data_platform.contracts.types import quote_identifier
 from data_platform.orchestration.failures import RETRY_POLICY, failure
 from data_platform.orchestration.location import Location, asset_key
+from data_platform.orchestration.run_lineage import lineage_job
 
 WAREHOUSE_KEY = dg.AssetKey(["warehouse", "served"])
 WAREHOUSE = "warehouse.served"
@@ -61,6 +62,10 @@ def _build(context: dg.AssetExecutionContext, served: tuple[Dataset, ...], store
         if store is not None:
             yield _result(UPLOADED, passed=False, evidence={"verdict": "unknown"})
         raise failure(error) from error
+    if built.rebuilt:
+        platform = context.resources.platform
+        run = platform.run(context.run.run_id, job=lineage_job(context.job_name))
+        platform.recorder.exported(run, built.versions, built.rows)
     found = _counted(context, served)
     wrong = {name: found.get(name, 0) for name, rows in built.rows.items() if found.get(name) != rows}
     yield _result(

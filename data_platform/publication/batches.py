@@ -7,17 +7,13 @@ same call. The raw commit is the commit point; rejected rows count only for batc
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from itertools import accumulate
 
 from duckdb import DuckDBPyConnection
 
 from data_platform.clock import Clock
 from data_platform.contracts.model import Contract, Delivery
 from data_platform.contracts.schema import raw_schema
-from data_platform.contracts.types import TypeKind, quote_identifier
 from data_platform.errors import CommitConflict, ConservationBroken, FatalError
 from data_platform.formats.reading import open_reader
 from data_platform.formats.rejected import FileRejected, Reason
@@ -25,15 +21,17 @@ from data_platform.lakehouse.duck import Engine
 from data_platform.lakehouse.landing import LandedObject, LandingLog, Manifest
 from data_platform.lakehouse.object_store import ObjectStore
 from data_platform.lakehouse.snapshots import Snapshot
-from data_platform.lakehouse.staging import discard, scan_staged
+from data_platform.lakehouse.staging import discard
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.lakehouse.tables import Lake, Table
-from data_platform.publication.candidate import Run
+from data_platform.publication.batch_times import event_dates, newest_by_partition, staged_rows
+from data_platform.publication.candidate import Change, Run
 from data_platform.publication.heads import Heads
 from data_platform.publication.publish import new_file_name
-from data_platform.publication.raw_staging import RawStaging, usable_event_time
+from data_platform.publication.raw_staging import RawStaging
 from data_platform.publication.receipt import BatchCount, CheckCount, FileCount, Receipt
 from data_platform.publication.recording import Recorder
+from data_platform.publication.scale_watch import known_scales, watch_scales
 from data_platform.publication.shape import REJECTED_TABLE, ensure_shape, require_shape
 
 
@@ -73,10 +71,16 @@ class BatchCommitter:
             try:
                 files = self._read(contract, landing, manifest, staging)
                 batch = self._count(con, contract, manifest, staging, files)
+                scales = watch_scales(con, contract, manifest.source, staged=staged_rows(staging))
+                known = known_scales(
+                    contract, manifest.source, manifest.n - 1, raw=raw, metastore=self.recorder.metastore
+                )
+                watched = scales.against(known)
             except BaseException:
                 staging.abandon()
                 raise
-            return self._publish(contract, manifest, run, staging, batch, (raw_base, rejected_base))
+            batch = replace(batch, scales=watched.memory)
+            return self._publish(contract, manifest, run, staging, (batch, watched.check), (raw_base, rejected_base))
 
     def require_shape(self, contract: Contract) -> None:
         """Refuses a contract that the raw table cannot take, before a manifest names it for ever.
@@ -161,8 +165,8 @@ class BatchCommitter:
         staging: RawStaging,
         files: list[FileCount],
     ) -> BatchCount:
-        dates, newest = _event_dates(con, contract, manifest, staging)
-        partitions = _newest_by_partition(con, contract, manifest, staging, files)
+        dates, newest = event_dates(con, contract, manifest, staging)
+        partitions = newest_by_partition(con, contract, manifest, staging, files)
         batch = BatchCount(
             source=manifest.source,
             n=manifest.n,
@@ -191,7 +195,7 @@ class BatchCommitter:
         manifest: Manifest,
         run: Run,
         staging: RawStaging,
-        batch: BatchCount,
+        counted: tuple[BatchCount, CheckCount],
         bases: tuple[Snapshot, Snapshot],
     ) -> BatchCount:
         raw_base, rejected_base = bases
@@ -208,7 +212,10 @@ class BatchCommitter:
             rejected_version = side.version
         else:
             discard(staging.rejected, staging.rejected_files)
-        receipt = self._receipt(contract, run, batch, rejected_version, raw_base.rows)
+        batch, scale = counted
+        batch = replace(batch, rejected_version=rejected_version)
+        main = Change(table=staging.raw, base=raw_base, adds=tuple(staging.raw_files))
+        receipt = self._receipt(contract, run, batch, scale, main=main)
         try:
             commit = staging.raw.commit(
                 raw_base, adds=staging.raw_files, transactions=transactions, metadata=receipt.metadata()
@@ -220,9 +227,7 @@ class BatchCommitter:
         self.recorder.record(commit, receipt)
         return receipt.batch
 
-    def _receipt(
-        self, contract: Contract, run: Run, batch: BatchCount, rejected_version: int, rows_before: int
-    ) -> Receipt:
+    def _receipt(self, contract: Contract, run: Run, batch: BatchCount, scale: CheckCount, *, main: Change) -> Receipt:
         return Receipt(
             dataset=str(contract.name),
             run_id=run.id,
@@ -233,9 +238,12 @@ class BatchCommitter:
             contract_sha256=contract.sha256,
             code_version=run.code_version,
             fingerprint=hashlib.sha256(contract.sha256.encode()).hexdigest(),
-            rows=rows_before + batch.raw_rows,
-            batch=replace(batch, rejected_version=rejected_version),
-            checks=(_conservation(batch), _readable(batch)),
+            rows=main.base.rows + batch.raw_rows,
+            batch=batch,
+            checks=(_conservation(batch), _readable(batch), scale),
+            job=run.job,
+            written=main.written,
+            total=main.total,
         )
 
 
@@ -278,51 +286,3 @@ def _readable(batch: BatchCount) -> CheckCount:
         engine="duckdb",
         detail=f"files rejected whole: {', '.join(reasons)}" if reasons else "",
     )
-
-
-def _event_dates(
-    con: DuckDBPyConnection, contract: Contract, manifest: Manifest, staging: RawStaging
-) -> tuple[Mapping[date, int], datetime | None]:
-    """Rows by event date and the newest usable event time, read back from the staged files."""
-    if not staging.raw_files:
-        return {}, None
-    newest = _newest(contract, manifest)
-    staged = scan_staged(staging.raw, staging.raw_shape, staging.raw_files)
-    rows = con.execute(f"SELECT _event_date, count(*), {newest} FROM ({staged}) GROUP BY 1 ORDER BY 1").fetchall()
-    times = [row[2] for row in rows if row[2] is not None]
-    return {row[0]: row[1] for row in rows}, max(times, default=None)
-
-
-def _newest_by_partition(
-    con: DuckDBPyConnection,
-    contract: Contract,
-    manifest: Manifest,
-    staging: RawStaging,
-    files: list[FileCount],
-) -> Mapping[str, datetime]:
-    """The newest usable event time of each partition of the source, told by the record numbers of its objects."""
-    partitions = [landed.source_partition for landed in manifest.objects]
-    if contract.watermark is None or not any(partitions) or not staging.raw_files:
-        return {}
-    sizes = [1 if file.source_rows is None else file.source_rows for file in files[: len(partitions)]]
-    ends = list(accumulate(sizes))
-    con.execute("CREATE OR REPLACE TEMP TABLE placed_objects (source_partition VARCHAR, low BIGINT, high BIGINT)")
-    con.executemany(
-        "INSERT INTO placed_objects VALUES (?, ?, ?)",
-        [[name, end - size, end] for name, size, end in zip(partitions, sizes, ends, strict=True)],
-    )
-    staged = scan_staged(staging.raw, staging.raw_shape, staging.raw_files)
-    rows = con.execute(f"""
-        SELECT source_partition, {_newest(contract, manifest)}
-        FROM ({staged}) JOIN placed_objects ON _record_no > low AND _record_no <= high GROUP BY 1""").fetchall()
-    return {name: newest for name, newest in rows if newest is not None}
-
-
-def _newest(contract: Contract, manifest: Manifest) -> str:
-    """SQL aggregate: the newest usable event time."""
-    if contract.watermark is None:
-        return "NULL::TIMESTAMPTZ"
-    column = quote_identifier(contract.watermark)
-    if contract.column(contract.watermark).type.kind is TypeKind.DATE:
-        column = f"CAST({column} AS TIMESTAMP WITH TIME ZONE)"
-    return f"max({column}) FILTER ({usable_event_time(contract, manifest)})"

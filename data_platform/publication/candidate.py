@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from data_platform.contracts.rules import Rule
 from data_platform.lakehouse.snapshots import DataFile, Snapshot
 from data_platform.lakehouse.staging import scan_kept, scan_staged
 from data_platform.lakehouse.tables import Commit, StagedFile, Table
-from data_platform.publication.receipt import PartitionCount
+from data_platform.publication.receipt import PartitionCount, Size
 from data_platform.quality.verdicts import RuleResult
 
 
@@ -45,6 +45,24 @@ class Change:
         return sum(file.rows for file in self.adds)
 
     @property
+    def written(self) -> Size:
+        """What the commit adds."""
+        return size_of(self.adds)
+
+    @property
+    def total(self) -> Size:
+        """The table as it will be."""
+        return size_of((*self.kept, *self.adds))
+
+    @property
+    def null_counts(self) -> dict[str, int]:
+        """NULLs by column in the table as it will be, of the columns whose files all count them."""
+        files: tuple[DataFile | StagedFile, ...] = (*self.kept, *self.adds)
+        counts = [file.stats.null_count for file in files]
+        known = set.intersection(*(set(count) for count in counts)) if counts else set[str]()
+        return {name: sum(count[name] for count in counts) for name in sorted(known)}
+
+    @property
     def staged_sql(self) -> str:
         """SELECT over the staged rows."""
         return scan_staged(self.table, self.base.schema, self.adds)
@@ -65,13 +83,25 @@ class Change:
         return scan_kept(self.base, self.kept, self.adds)
 
 
+def size_of(files: Sequence[DataFile | StagedFile]) -> Size:
+    """How much some files hold."""
+    return Size(rows=sum(f.rows for f in files), size_bytes=sum(f.size_bytes for f in files), files=len(files))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run's identity. `id` is a UUID text."""
+    """One run's identity. `id` is a UUID text.
+
+    Attributes:
+        job: what was started, by an orchestrator or on the command line; empty where nothing stands above the run.
+        days: the days that it is about; None for everything.
+    """
 
     id: str
     started_at: datetime
     code_version: str
+    job: str = ""
+    days: DayRange | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +113,7 @@ class Candidate:
         waived: rows that a person released, by the rule they break; the audit expects to find exactly these.
         fates: what the SQL fates found of the quarantine rules, over the raw rows of the range.
         targets: SELECT of each dataset that a reference rule names, at the pinned version.
+        input_sizes: the size of each input at the pinned version.
     """
 
     contract: Contract
@@ -98,6 +129,7 @@ class Candidate:
     fates: tuple[RuleResult, ...] = ()
     partitions: tuple[PartitionCount, ...] = ()
     targets: Mapping[DatasetName, str] = field(default_factory=dict)
+    input_sizes: Mapping[str, Size] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from data_platform.lakehouse.durability import Acknowledged, readable_snapshot, writable_snapshot
+from data_platform.errors import DamagedTable
+from data_platform.lakehouse.durability import (
+    Acknowledged,
+    damaged_files,
+    named_snapshot,
+    readable_snapshot,
+    writable_snapshot,
+)
 from data_platform.lakehouse.snapshots import Snapshot
 from data_platform.lakehouse.tables import StagedFile, Table
 from data_platform.metastore.engine import Metastore
@@ -32,18 +39,25 @@ class Heads:
     def side_for_writing(self, side: Table, main: Snapshot) -> Snapshot:
         """The side table's head, after restoring the version that `main` names: a publish that died between the two
         commits leaves side rows that no main version ever named.
+
+        Raises:
+            DamagedTable: the version to restore is torn, or has lost a file.
         """
         head = self.for_writing(side)
         named = main.transaction(side_transaction(side.ref))
         if head.version <= 0 or named == head.version:
             return head
-        wanted = side.snapshot(named if named is not None else 0)
+        wanted = named_snapshot(side, named if named is not None else 0, self._acknowledged(side))
         return _restored(side, head, wanted)
 
     def side_for_reading(self, side: Table, main: Snapshot) -> Snapshot:
-        """The side table at the version that `main` names."""
+        """The side table at the version that `main` names.
+
+        Raises:
+            DamagedTable: that version is torn.
+        """
         named = main.transaction(side_transaction(side.ref))
-        return side.snapshot(named if named is not None else min(0, side.version()))
+        return named_snapshot(side, named if named is not None else min(0, side.version()), self._acknowledged(side))
 
     def _acknowledged(self, table: Table) -> Acknowledged:
         path = table.ref.path.removeprefix("tables/")
@@ -54,6 +68,12 @@ def _restored(side: Table, head: Snapshot, wanted: Snapshot) -> Snapshot:
     present, named = {f.path for f in head.files}, {f.path for f in wanted.files}
     if present == named:
         return head
+    # What is taken back was not part of the head, so nobody has looked at it since it was removed.
+    if lost := damaged_files(side, wanted, but=present):
+        raise DamagedTable(
+            f"{side.ref}: version {wanted.version} cannot be restored, {'; '.join(lost[:3])}; "
+            f"run `data-platform recover {side.ref}`"
+        )
     back = [StagedFile(f.path, f.size_bytes, f.rows, f.stats) for f in wanted.files if f.path not in present]
     side.commit(head, adds=back, removes=[f for f in head.files if f.path not in named])
     return side.snapshot()

@@ -1,89 +1,183 @@
-"""The lineage of runs as outbox lines: what receipts and contracts say, in OpenLineage's terms. Building the events
-themselves is in `lineage`; sending them comes after the outbox.
+"""The lineage of runs as outbox lines: what receipts and contracts say, in OpenLineage's terms. What they say as facts
+is in `lineage_facts`; building the events themselves is in `lineage`; sending them comes after the outbox.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
-
-import duckdb
+from datetime import datetime
 
 from data_platform.clock import Clock
-from data_platform.contracts.domains import Dataset, Project
-from data_platform.contracts.model import DatasetName
+from data_platform.contracts.days import DayRange
+from data_platform.contracts.model import Materialization
+from data_platform.errors import PlatformError
 from data_platform.lineage import events
-from data_platform.lineage.facts import Assertion, ContractFacts, DatasetFacts, Field, RunFacts
-from data_platform.lineage.outbox import outbox_entry
+from data_platform.lineage.facts import Assertion, DatasetFacts, ParentRun, RunFacts
+from data_platform.lineage.outbox import dataset_entry, job_entry, outbox_entry
 from data_platform.metastore.outbox import OutboxEntry
 from data_platform.publication.candidate import Run
+from data_platform.publication.lineage_facts import FactsOf, statistics
 from data_platform.publication.receipt import Receipt
+
+WAREHOUSE_JOB = "warehouse.served"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenLineageWriter:
-    """Composes OpenLineage events. `namespace` is that of all datasets and jobs of the platform."""
+    """Composes OpenLineage events."""
 
-    project: Project
-    namespace: str
+    facts: FactsOf
     clock: Clock
 
     def started(self, dataset: str, run: Run) -> Sequence[OutboxEntry]:
-        """The START event; it names no outputs."""
-        facts = self._run(dataset, run.id)
-        return [outbox_entry(facts, events.start(facts, at=run.started_at), at=run.started_at)]
+        """The START event, with the inputs that its SELECT names; it names no outputs."""
+        return [self._start(self.facts.run(dataset, run), run.started_at, self._named_inputs(dataset))]
 
     def completed(self, receipt: Receipt, *, version: int) -> Sequence[OutboxEntry]:
         """The COMPLETE event of a published commit; for a landed batch, which is a run of its own, the START too."""
         batch = receipt.batch
-        run_id = f"{receipt.run_id}/{batch.source}/{batch.n}" if batch else receipt.run_id
-        facts = self._run(receipt.dataset, run_id, receipt.range_from, receipt.range_to)
-        inputs = [self._dataset(name, version=used) for name, used in sorted(receipt.inputs.items())]
+        facts = self.facts.run(receipt.dataset, _run_of(receipt), run_id=_batch_run(receipt))
+        inputs = [
+            replace(self.facts.dataset(name), version=used, statistics=statistics(receipt.input_sizes.get(name)))
+            for name, used in sorted(receipt.inputs.items())
+        ]
+        if batch and (source := self.facts.source(receipt.dataset, batch.source)) is not None:
+            inputs.append(source)
         event = events.complete(facts, at=receipt.finished_at, inputs=inputs, outputs=[self._output(receipt, version)])
-        entries = [outbox_entry(facts, event, at=receipt.finished_at)]
-        if batch:
-            entries.insert(0, outbox_entry(facts, events.start(facts, at=receipt.started_at), at=receipt.started_at))
+        entry = outbox_entry(facts, event, at=receipt.finished_at)
+        return [self._start(facts, receipt.started_at, inputs), entry] if batch else [entry]
+
+    def failed(self, dataset: str, run: Run, error: BaseException, at: datetime) -> Sequence[OutboxEntry]:
+        """The FAIL event; ABORT where somebody stopped the run."""
+        return [self._ended(self.facts.run(dataset, run), error, at, self._named_inputs(dataset))]
+
+    def batch_failed(
+        self, dataset: str, run: Run, source: tuple[str, int], error: BaseException
+    ) -> Sequence[OutboxEntry]:
+        """START and FAIL, or ABORT, of a landed batch that could not be committed."""
+        facts = self.facts.run(dataset, run, run_id=f"{run.id}/{source[0]}/{source[1]}")
+        found = self.facts.source(dataset, source[0])
+        inputs = [found] if found is not None else []
+        return [self._start(facts, run.started_at, inputs), self._ended(facts, error, self.clock.now(), inputs)]
+
+    def launched(self, run: Run) -> Sequence[OutboxEntry]:
+        """The START event of a run that starts others."""
+        return [self._start(self.facts.launch(run), run.started_at)]
+
+    def landed(self, run: Run, error: BaseException | None, at: datetime) -> Sequence[OutboxEntry]:
+        """The last event of a run that started others."""
+        facts = self.facts.launch(run)
+        if error is not None:
+            return [self._ended(facts, error, at)]
+        return [outbox_entry(facts, events.complete(facts, at=at), at=at)]
+
+    def read(self, run: Run, tables: Mapping[str, int], *, sql: str) -> Sequence[OutboxEntry]:
+        """START and COMPLETE of somebody's SELECT, which makes nothing."""
+        facts = replace(self.facts.launch(run), job_type="query", engine="duckdb", sql=sql)
+        inputs = [replace(self.facts.dataset(name), version=version) for name, version in sorted(tables.items())]
+        now = self.clock.now()
+        event = events.complete(facts, at=now, inputs=inputs)
+        return [self._start(facts, run.started_at, inputs), outbox_entry(facts, event, at=now)]
+
+    def exported(self, run: Run, versions: Mapping[str, int], rows: Mapping[str, int]) -> Sequence[OutboxEntry]:
+        """START and COMPLETE of the warehouse file: each of its tables is a copy of a served dataset."""
+        given = self.facts.launch(run)
+        parent = ParentRun(run_id=run.id, namespace=given.namespace, job=run.job) if run.job else None
+        facts = replace(given, job=WAREHOUSE_JOB, job_type="copy", engine="duckdb", parent=parent, openlineage_id=None)
+        inputs = [replace(self.facts.dataset(name), version=version) for name, version in sorted(versions.items())]
+        outputs = [self.facts.copy_of(name, rows=rows.get(name)) for name in sorted(versions)]
+        now = self.clock.now()
+        event = events.complete(facts, at=now, inputs=inputs, outputs=outputs)
+        return [self._start(facts, run.started_at), outbox_entry(facts, event, at=now)]
+
+    def altered(self, dataset: str, *, version: int) -> Sequence[OutboxEntry]:
+        """A dataset was given the columns of a minor version of its contract."""
+        known = replace(self.facts.dataset(dataset), version=version, lifecycle="ALTER")
+        now = self.clock.now()
+        return [dataset_entry(known, events.dataset_event(known, at=now), at=now)]
+
+    def known(self) -> Sequence[OutboxEntry]:
+        """Every dataset that a contract describes and every job that a SELECT describes, run or not: the same until a
+        contract or SELECT changes.
+        """
+        now = self.clock.now()
+        entries = []
+        for name, dataset in self.facts.project.datasets.items():
+            text = str(name)
+            known = replace(self.facts.dataset(text), column_lineage=self.facts.column_lineage(text))
+            entries.append(dataset_entry(known, events.dataset_event(known, at=now), at=now))
+            sources = [self.facts.source(text, e.name) for e in self.facts.project.connectors_of(name)]
+            inputs = [*self._named_inputs(text), *(source for source in sources if source is not None)]
+            if inputs:
+                state = hashlib.sha256((dataset.contract.sha256 + (dataset.sql_text or "")).encode()).hexdigest()
+                job = self.facts.run(text, Run(id=state, started_at=now, code_version=""))
+                entries.append(job_entry(job, events.job_event(job, at=now, inputs=inputs, outputs=[known]), at=now))
         return entries
 
-    def failed(self, dataset: str, run: Run, error: str, at: datetime) -> Sequence[OutboxEntry]:
-        """The FAIL event."""
-        facts = self._run(dataset, run.id)
-        return [outbox_entry(facts, events.fail(facts, at=at, error=error), at=at)]
+    def _start(self, facts: RunFacts, at: datetime, inputs: Sequence[DatasetFacts] = ()) -> OutboxEntry:
+        return outbox_entry(facts, events.start(facts, at=at, inputs=inputs), at=at)
 
-    def _run(self, dataset: str, run_id: str, start: date | None = None, end: date | None = None) -> RunFacts:
-        found = self._find(dataset)
-        return RunFacts(
-            run_id=run_id,
-            namespace=self.namespace,
-            job=dataset,
-            job_type=found.contract.materialization.value if found else "unknown",
-            nominal_start=datetime.combine(start, time(), UTC) if start else None,
-            nominal_end=datetime.combine(end, time(), UTC) if end else None,
-            engine_version=duckdb.__version__,
-            sql=found.sql_text if found else None,
-            owners=(found.contract.owner.team,) if found else (),
-        )
+    def _ended(
+        self, facts: RunFacts, error: BaseException, at: datetime, inputs: Sequence[DatasetFacts] = ()
+    ) -> OutboxEntry:
+        compose = events.fail if isinstance(error, Exception) else events.abort
+        return outbox_entry(facts, compose(facts, at=at, error=told(error), inputs=inputs), at=at)
 
-    def _dataset(self, name: str, *, version: int) -> DatasetFacts:
-        found = self._find(name)
-        if found is None:
-            return DatasetFacts(name=name, namespace=self.namespace, version=version)
-        contract = found.contract
-        return DatasetFacts(
-            name=name,
-            namespace=self.namespace,
-            version=version,
-            owners=(contract.owner.team,),
-            fields=tuple(Field(name=c.name, type=str(c.type), description=c.description) for c in contract.columns),
-            contract=ContractFacts(id=str(contract.name), version=contract.version, sha256=contract.sha256),
-        )
+    def _named_inputs(self, dataset: str) -> list[DatasetFacts]:
+        """The inputs by name alone: what they are is said where they have been read."""
+        namespace = self.facts.namespace
+        return [DatasetFacts(name=name, namespace=namespace) for name in self.facts.inputs(dataset)]
 
     def _output(self, receipt: Receipt, version: int) -> DatasetFacts:
         assertions = tuple(
-            Assertion(rule=c.rule, success=c.verdict == "passed", severity=c.severity) for c in receipt.checks
+            Assertion(rule=c.rule, success=c.verdict == "passed", severity=c.severity)
+            for c in receipt.checks
+            if c.verdict != "not_applicable"
         )
-        return replace(self._dataset(receipt.dataset, version=version), rows=receipt.rows, assertions=assertions)
+        return replace(
+            self.facts.dataset(receipt.dataset),
+            version=version,
+            statistics=statistics(receipt.written),
+            total=statistics(receipt.total, receipt.null_counts),
+            lifecycle=_lifecycle(receipt, version),
+            assertions=assertions,
+            column_lineage=self.facts.column_lineage(receipt.dataset),
+        )
 
-    def _find(self, name: str) -> Dataset | None:
-        return self.project.datasets.get(DatasetName.parse(name))
+
+def told(error: BaseException) -> str:
+    """The error for people elsewhere: what the platform says itself; of any other error, which may quote data, the kind
+    alone.
+    """
+    kind = type(error).__name__
+    text = str(error).splitlines()
+    quotes_another = error.__cause__ is not None and not isinstance(error.__cause__, PlatformError)
+    if isinstance(error, PlatformError) and text and not quotes_another:
+        return f"{kind}: {text[0]}"
+    return kind
+
+
+def _lifecycle(receipt: Receipt, version: int) -> str | None:
+    if version <= 1:  # version 0 is the table's creation, in the same run
+        return "CREATE"
+    return "OVERWRITE" if receipt.materialization == Materialization.TABLE else None
+
+
+def _run_of(receipt: Receipt) -> Run:
+    days = None
+    if receipt.range_from is not None and receipt.range_to is not None:
+        days = DayRange(receipt.range_from, receipt.range_to)
+    return Run(
+        id=receipt.run_id,
+        started_at=receipt.started_at,
+        code_version=receipt.code_version,
+        job=receipt.job,
+        days=days,
+    )
+
+
+def _batch_run(receipt: Receipt) -> str | None:
+    batch = receipt.batch
+    return f"{receipt.run_id}/{batch.source}/{batch.n}" if batch else None

@@ -127,6 +127,11 @@ class Publisher:
             side_version=side_version,
             partitions=candidate.partitions,
             checks=tuple(CheckCount.of(check) for check in checks),
+            job=candidate.run.job,
+            input_sizes=candidate.input_sizes,
+            written=candidate.main.written,
+            total=candidate.main.total,
+            null_counts=candidate.main.null_counts,
         )
 
 

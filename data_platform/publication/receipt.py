@@ -92,6 +92,7 @@ class BatchCount:
         newest_event_time: of the batch's usable event times; None where there is none.
         newest_by_partition: the same for each partition of the source; empty where the source has none.
         rejected_reasons: how many items were rejected for each reason.
+        scales: what is known after it of the size of each numeric column's values (`scale_watch`).
     """
 
     source: str
@@ -104,6 +105,7 @@ class BatchCount:
     newest_event_time: datetime | None = None
     newest_by_partition: Mapping[str, datetime] = field(default_factory=dict)
     rejected_reasons: Mapping[str, int] = field(default_factory=dict)
+    scales: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def source_rows(self) -> int:
@@ -122,6 +124,15 @@ class BatchCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How much one version of a table holds, or one commit wrote."""
+
+    rows: int
+    size_bytes: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """Everything that is recorded about one commit.
 
@@ -130,6 +141,10 @@ class Receipt:
         range_from, range_to: the run's days, half-open; None for the whole table.
         decisions_version: version of the decisions table that was read; -1 where there is none.
         fingerprint: digest of contract and query: what was computed, apart from the data.
+        job: the run that this one is part of, by its job's name; empty where it is part of none.
+        input_sizes: the size of each input at the version that was read.
+        written: what the commit added. total: the table after it. None in receipts of older platforms.
+        null_counts: NULLs by column in the table after the commit, of the columns whose files all count them.
     """
 
     dataset: str
@@ -150,6 +165,11 @@ class Receipt:
     partitions: tuple[PartitionCount, ...] = ()
     checks: tuple[CheckCount, ...] = ()
     batch: BatchCount | None = None
+    job: str = ""
+    input_sizes: Mapping[str, Size] = field(default_factory=dict)
+    written: Size | None = None
+    total: Size | None = None
+    null_counts: Mapping[str, int] = field(default_factory=dict)
 
     def metadata(self) -> dict[str, str]:
         """The receipt as commit metadata."""

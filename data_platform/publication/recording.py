@@ -4,23 +4,22 @@ transaction. Everything about a published commit comes from its receipt, so reco
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from data_platform.clock import Clock
+from data_platform.contracts.model import DatasetName, Layer
 from data_platform.lakehouse.tables import Commit
-from data_platform.metastore.batches import BatchEntry, FileEntry
-from data_platform.metastore.checks import CheckEntry
 from data_platform.metastore.commits import CommitEntry
 from data_platform.metastore.database import Transaction
 from data_platform.metastore.engine import Metastore
-from data_platform.metastore.event_dates import EventDateEntry
 from data_platform.metastore.outbox import OutboxEntry
-from data_platform.metastore.partitions import PartitionEntry
 from data_platform.metastore.runs import RunEntry
-from data_platform.metastore.tables import FileOutcome, PartitionState, RunState
+from data_platform.metastore.tables import PartitionState, RunState
+from data_platform.publication import ledger_entries
 from data_platform.publication.candidate import Candidate, Run
 from data_platform.publication.receipt import CheckCount, PartitionCount, Receipt
 from data_platform.quality.verdicts import RuleResult
@@ -37,8 +36,38 @@ class LineageWriter(Protocol):
         """The COMPLETE event of a published commit."""
         ...
 
-    def failed(self, dataset: str, run: Run, error: str, at: datetime) -> Sequence[OutboxEntry]:
-        """The FAIL event."""
+    def failed(self, dataset: str, run: Run, error: BaseException, at: datetime) -> Sequence[OutboxEntry]:
+        """The FAIL event, or the ABORT event of a run that somebody stopped."""
+        ...
+
+    def batch_failed(
+        self, dataset: str, run: Run, source: tuple[str, int], error: BaseException
+    ) -> Sequence[OutboxEntry]:
+        """The events of a landed batch, `source` and number, that could not be committed."""
+        ...
+
+    def launched(self, run: Run) -> Sequence[OutboxEntry]:
+        """The START event of a run that starts others."""
+        ...
+
+    def landed(self, run: Run, error: BaseException | None, at: datetime) -> Sequence[OutboxEntry]:
+        """The last event of a run that started others; without an error it is COMPLETE."""
+        ...
+
+    def read(self, run: Run, tables: Mapping[str, int], *, sql: str) -> Sequence[OutboxEntry]:
+        """The events of somebody's SELECT over tables at versions."""
+        ...
+
+    def exported(self, run: Run, versions: Mapping[str, int], rows: Mapping[str, int]) -> Sequence[OutboxEntry]:
+        """The events of a warehouse file that holds served datasets at versions."""
+        ...
+
+    def altered(self, dataset: str, *, version: int) -> Sequence[OutboxEntry]:
+        """The event of a dataset that was given columns."""
+        ...
+
+    def known(self) -> Sequence[OutboxEntry]:
+        """The events that contracts and queries alone give rise to."""
         ...
 
 
@@ -63,13 +92,41 @@ class Recorder:
             self.metastore.runs.record([entry], tx=tx)
             self.metastore.outbox.append(self.lineage.started(dataset, run), tx=tx)
 
+    def launched(self, run: Run) -> None:
+        """Notes in the lineage that a run began which starts others."""
+        self.metastore.outbox.append(self.lineage.launched(run))
+
+    def landed(self, run: Run, error: BaseException | None = None) -> None:
+        """Notes in the lineage how a run ended that started others."""
+        self.metastore.outbox.append(self.lineage.landed(run, error, self.clock.now()))
+
+    @contextmanager
+    def launch(self, run: Run) -> Iterator[Run]:
+        """A run that starts others, from its first event to its last; without a job's name it has none."""
+        if not run.job:
+            yield run
+            return
+        self.launched(run)
+        try:
+            yield run
+        except BaseException as error:
+            self.landed(run, error)
+            raise
+        self.landed(run)
+
+    def register(self) -> int:
+        """Tells the lineage of every contract and query, run or not, and returns how many events say it."""
+        entries = self.lineage.known()
+        self.metastore.outbox.append(entries)
+        return len(entries)
+
     def record(self, commit: Commit, receipt: Receipt, checks: Sequence[RuleResult] = ()) -> None:
         """Records a published commit; recording it again changes nothing."""
         with self.metastore.transaction() as tx:
-            self.metastore.commits.record([_commit_entry(commit, receipt)], tx=tx)
-            self.metastore.runs.record([_run_entry(receipt, commit.version)], tx=tx)
-            self.metastore.partitions.record(_partition_entries(receipt, commit.version), tx=tx)
-            self.metastore.checks.record(_check_entries(receipt, commit.version, checks), tx=tx)
+            self.metastore.commits.record([ledger_entries.commit_entry(commit, receipt)], tx=tx)
+            self.metastore.runs.record([ledger_entries.run_entry(receipt, commit.version)], tx=tx)
+            self.metastore.partitions.record(ledger_entries.partition_entries(receipt, commit.version), tx=tx)
+            self.metastore.checks.record(ledger_entries.check_entries(receipt, commit.version, checks), tx=tx)
             self._record_batch(receipt, commit.version, tx)
             self.metastore.outbox.append(self.lineage.completed(receipt, version=commit.version), tx=tx)
 
@@ -77,7 +134,7 @@ class Recorder:
         """Acknowledges a commit that has no receipt (side tables, decisions, compaction)."""
         now = self.clock.now()
         entry = CommitEntry(
-            table=_path(commit),
+            table=ledger_entries.path(commit),
             version=commit.version,
             digest=commit.digest,
             rows=commit.rows_added,
@@ -88,6 +145,14 @@ class Recorder:
         )
         self.metastore.commits.record([entry])
 
+    def altered(self, commit: Commit) -> None:
+        """Acknowledges a commit that gave a table columns, and tells the lineage where the table is a dataset."""
+        self.acknowledge(commit)
+        ref = commit.ref
+        if ref.zone.value in set(Layer):
+            dataset = str(DatasetName(Layer(ref.zone.value), ref.domain, ref.name))
+            self.metastore.outbox.append(self.lineage.altered(dataset, version=commit.version))
+
     def blocked(self, candidate: Candidate, checks: Sequence[RuleResult]) -> None:
         """Records a blocked publish: its verdicts with redacted samples, and every row of its range as pending."""
         now = self.clock.now()
@@ -97,11 +162,11 @@ class Recorder:
             PartitionCount(partition=p.partition, source=p.source, fates={"pending": p.source})
             for p in candidate.partitions
         ]
-        raw_dataset, raw_version = _raw_input(candidate.inputs)
+        raw_dataset, raw_version = ledger_entries.raw_input(candidate.inputs)
         with self.metastore.transaction() as tx:
             self.metastore.partitions.record(
                 [
-                    _partition(
+                    ledger_entries.partition(
                         p,
                         dataset=dataset,
                         raw=(raw_dataset, raw_version),
@@ -116,7 +181,7 @@ class Recorder:
             )
             self.metastore.checks.record(
                 [
-                    _check(
+                    ledger_entries.check(
                         CheckCount.of(c),
                         c,
                         dataset=dataset,
@@ -146,57 +211,25 @@ class Recorder:
         )
         with self.metastore.transaction() as tx:
             self.metastore.runs.record([entry], tx=tx)
-            self.metastore.outbox.append(self.lineage.failed(dataset, run, text, now), tx=tx)
+            self.metastore.outbox.append(self.lineage.failed(dataset, run, error, now), tx=tx)
+
+    def exported(self, run: Run, versions: Mapping[str, int], rows: Mapping[str, int]) -> None:
+        """Tells the lineage that the warehouse file was built: from which versions, and how many rows of each."""
+        self.metastore.outbox.append(self.lineage.exported(run, versions, rows))
+
+    def batch_failed(self, dataset: str, run: Run, source: tuple[str, int], error: BaseException) -> None:
+        """Tells the lineage that a landed batch, by source and number, could not be committed."""
+        self.metastore.outbox.append(self.lineage.batch_failed(dataset, run, source, error))
 
     def _record_batch(self, receipt: Receipt, version: int, tx: Transaction) -> None:
         batch = receipt.batch
         if batch is None:
             return
-        dataset, batch_id = receipt.dataset, f"{batch.source}/{batch.n}"
-        entry = BatchEntry(
-            dataset=dataset,
-            source=batch.source,
-            number=batch.n,
-            batch_id=batch_id,
-            manifest_sha256=batch.manifest_sha256,
-            received_at=batch.received_at,
-            contract_version=receipt.contract_version,
-            source_rows=batch.source_rows,
-            raw_rows=batch.raw_rows,
-            rejected_rows=batch.rejected_rows,
-            raw_version=version,
-            rejected_version=batch.rejected_version,
-            run_id=receipt.run_id,
-            recorded_at=receipt.finished_at,
-        )
-        files = [
-            FileEntry(
-                dataset=dataset,
-                batch_id=batch_id,
-                position=f.position,
-                name=f.name,
-                sha256=f.sha256,
-                outcome=FileOutcome(f.outcome),
-                reason=f.reason,
-                source_rows=f.source_rows,
-                raw_rows=f.raw_rows,
-                rejected_rows=f.rejected_rows,
-                first_batch=f.first_batch,
-            )
-            for f in batch.files
-        ]
-        dates = [
-            EventDateEntry(
-                dataset=dataset,
-                batch_id=batch_id,
-                event_date=day,
-                rows=rows,
-                newest_event_time=batch.newest_event_time,
-                version=version,
-            )
-            for day, rows in batch.event_dates.items()
-        ]
+        dataset = receipt.dataset
+        files = ledger_entries.file_entries(receipt, batch)
+        entry = ledger_entries.batch_entry(receipt, batch, version=version)
         self.metastore.batches.record(entry, files=files, reasons=batch.rejected_reasons, tx=tx)
+        dates = ledger_entries.event_date_entries(receipt, batch, version=version)
         self.metastore.event_dates.record(dates, tx=tx)
         self.metastore.deliveries.advance(dataset, source=batch.source, number=batch.n, tx=tx)
         newest = dict(batch.newest_by_partition)
@@ -206,137 +239,3 @@ class Recorder:
             self.metastore.event_dates.advance_watermark(
                 dataset, source=batch.source, source_partition=partition, watermark=watermark, tx=tx
             )
-
-
-def _path(commit: Commit) -> str:
-    return commit.ref.path.removeprefix("tables/")
-
-
-def _commit_entry(commit: Commit, receipt: Receipt) -> CommitEntry:
-    return CommitEntry(
-        table=_path(commit),
-        version=commit.version,
-        digest=commit.digest,
-        rows=receipt.rows,
-        files=commit.files_added,
-        size_bytes=0,
-        run_id=receipt.run_id,
-        committed_at=receipt.finished_at,
-        metadata={
-            "inputs": dict(receipt.inputs),
-            "fingerprint": receipt.fingerprint,
-            "decisions_version": receipt.decisions_version,
-            "side_version": receipt.side_version,
-        },
-    )
-
-
-def _run_entry(receipt: Receipt, version: int) -> RunEntry:
-    seconds = (receipt.finished_at - receipt.started_at).total_seconds()
-    return RunEntry(
-        run_id=receipt.run_id,
-        dataset=receipt.dataset,
-        started_at=receipt.started_at,
-        ended_at=receipt.finished_at,
-        state=RunState.SUCCEEDED,
-        inputs=dict(receipt.inputs),
-        contract_version=receipt.contract_version,
-        code_version=receipt.code_version,
-        output_version=version,
-        seconds=seconds,
-        range_from=receipt.range_from.isoformat() if receipt.range_from else None,
-        range_to=receipt.range_to.isoformat() if receipt.range_to else None,
-    )
-
-
-def _partition_entries(receipt: Receipt, version: int) -> Iterable[PartitionEntry]:
-    raw = _raw_input(receipt.inputs)
-    return [
-        _partition(
-            p,
-            dataset=receipt.dataset,
-            raw=raw,
-            run_id=receipt.run_id,
-            at=receipt.finished_at,
-            version=version,
-            state=PartitionState.PUBLISHED,
-        )
-        for p in receipt.partitions
-    ]
-
-
-def _partition(
-    count: PartitionCount,
-    *,
-    dataset: str,
-    raw: tuple[str, int],
-    run_id: str,
-    at: datetime,
-    version: int,
-    state: PartitionState,
-) -> PartitionEntry:
-    return PartitionEntry(
-        dataset=dataset,
-        partition=count.partition,
-        raw_dataset=raw[0],
-        raw_version=raw[1],
-        table_version=version,
-        run_id=run_id,
-        state=state,
-        raw_rows=count.source,
-        recorded_at=at,
-        **count.fates,
-    )
-
-
-def _check_entries(receipt: Receipt, version: int, checks: Sequence[RuleResult]) -> Iterable[CheckEntry]:
-    samples = {check.rule: check for check in checks}
-    return [
-        _check(
-            count,
-            samples.get(count.rule),
-            dataset=receipt.dataset,
-            run_id=receipt.run_id,
-            at=receipt.finished_at,
-            version=version,
-            contract_version=receipt.contract_version,
-        )
-        for count in receipt.checks
-    ]
-
-
-def _check(
-    count: CheckCount,
-    result: RuleResult | None,
-    *,
-    dataset: str,
-    run_id: str,
-    at: datetime,
-    version: int | None,
-    contract_version: str,
-) -> CheckEntry:
-    return CheckEntry(
-        run_id=run_id,
-        dataset=dataset,
-        rule=count.rule,
-        kind=count.kind,
-        reason=count.reason,
-        severity=count.severity,
-        verdict=count.verdict,
-        rows_examined=count.rows_examined,
-        failing_rows=count.failing_rows,
-        tolerance="",
-        engine=count.engine,
-        data_version=version,
-        contract_version=contract_version,
-        sample=tuple(dict(r) for r in result.sample) if result else (),
-        detail=count.detail,
-        recorded_at=at,
-    )
-
-
-def _raw_input(inputs: dict[str, int] | object) -> tuple[str, int]:
-    """The raw dataset that a ledger is about, and its version; empty where a dataset reads no raw data."""
-    assert isinstance(inputs, dict)
-    raw = sorted((name, version) for name, version in inputs.items() if name.startswith("raw."))
-    return raw[0] if len(raw) == 1 else ("", -1)

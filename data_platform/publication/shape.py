@@ -70,7 +70,7 @@ def ensure_shape(table: Table, schema: pa.Schema, base: Snapshot, *, recorder: R
     present = set(base.schema.names)
     added = [field.with_nullable(True) for field in schema if field.name not in present]
     if added:
-        recorder.acknowledge(table.add_columns(base, added))
+        recorder.altered(table.add_columns(base, added))
         return table.snapshot()
     return base
 

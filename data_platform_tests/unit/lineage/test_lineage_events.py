@@ -4,33 +4,34 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import jsonschema
 import pytest
-from referencing import Registry, Resource
 
-import data_platform.lineage
 from data_platform.lineage import events
+from data_platform.lineage.event_text import to_json
 from data_platform.lineage.facts import (
     Assertion,
     ColumnLineage,
     ContractFacts,
     DatasetFacts,
+    Edge,
     Field,
+    Influence,
+    Location,
     ParentRun,
     RunFacts,
+    SourceCode,
     SourceColumn,
+    Statistics,
+    Tag,
 )
 from data_platform.lineage.outbox import outbox_entry
+from data_platform.lineage.own_facets import schema_file
+from data_platform_tests.openlineage_check import InvalidEvent, event_check, facet_maps
 
-STANDARD = Path(__file__).parents[4] / "shared" / "standards" / "openlineage"
-OWN_SCHEMAS = Path(data_platform.lineage.__file__).parent / "schemas"
-SPECIFICATION = "https://openlineage.io/spec/2-0-2/OpenLineage.json"
 NOW = datetime(2026, 3, 2, 4, 5, 6, 789000, tzinfo=UTC)
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 NAMESPACE = "data-platform://store"
@@ -54,14 +55,24 @@ ORDERS = DatasetFacts(
         Assertion(rule="order_id_not_null", success=True, column="order_id", severity="quarantine"),
         Assertion(rule="row_count", success=False),
     ),
-    rows=100,
-    size_bytes=2**33,
-    files=2,
+    documentation="Orders as they stand.",
+    tags=(Tag(key="sales"), Tag(key="classification", value="internal", column="order_id")),
+    statistics=Statistics(rows=100, size_bytes=2**33, files=2),
+    total=Statistics(rows=250, size_bytes=2**34, files=5, null_counts=(("order_id", 0),)),
+    lifecycle="OVERWRITE",
+    location=Location(store="s3://lake/shop", namespace="s3://lake", name="shop/tables/curated/commerce/orders"),
+    storage=("delta", "parquet"),
     column_lineage=ColumnLineage(
         edges={
-            "order_id": frozenset({SourceColumn("raw.commerce.orders", "order_id")}),
+            "order_id": frozenset({Edge(SourceColumn("raw.commerce.orders", "order_id"), Influence.IDENTITY)}),
             "one": frozenset(),
         },
+        rows=frozenset(
+            {
+                Edge(SourceColumn("raw.commerce.orders", "order_id"), Influence.GROUP_BY),
+                Edge(SourceColumn("orders", "amount", "kafka://broker:9092"), Influence.FILTER),
+            }
+        ),
     ),
 )
 RUN = RunFacts(
@@ -74,13 +85,24 @@ RUN = RunFacts(
     engine_version="2.0.0",
     sql="SELECT order_id, 1 AS one FROM raw.commerce.orders",
     owners=("team:commerce",),
+    documentation="Makes the orders.",
+    source_code=SourceCode(
+        url="https://example.com/shop/blob/abc/orders.sql",
+        path="orders.sql",
+        repository="https://example.com/shop.git",
+        version="abc",
+        branch="main",
+    ),
     parent=ParentRun(run_id="1b4fdc0e-6c5b-4a86-b0a4-8c6c3b8ed5f1", namespace="dagster", job="daily"),
 )
 SMALL_RUN = RunFacts(run_id="manual", namespace=NAMESPACE, job="served/commerce/daily", job_type="table")
-EVENTS = {
+EVENTS: dict[str, Any] = {
     "a start": events.start(RUN, at=NOW, inputs=[RAW]),
     "a completion": events.complete(RUN, at=NOW, inputs=[RAW], outputs=[ORDERS]),
     "a failure": events.fail(RUN, at=NOW, inputs=[RAW], error="PublishBlocked: order_id_not_null"),
+    "an end by somebody's hand": events.abort(RUN, at=NOW, inputs=[RAW], error="KeyboardInterrupt"),
+    "a dataset that never ran": events.dataset_event(ORDERS, at=NOW),
+    "a job that never ran": events.job_event(RUN, at=NOW, inputs=[RAW], outputs=[ORDERS]),
     "a start without anything": events.start(SMALL_RUN, at=NOW),
     "a completion without facts": events.complete(
         SMALL_RUN, at=NOW, outputs=[DatasetFacts(name="served.commerce.daily", namespace=NAMESPACE)]
@@ -89,54 +111,91 @@ EVENTS = {
 
 
 def parsed(event: Any) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(events.to_json(event))
+    value: dict[str, Any] = json.loads(to_json(event))
     return value
 
 
-@pytest.fixture(scope="module")
-def registry() -> Registry[Any]:
-    if not STANDARD.is_dir():
-        pytest.skip(f"the OpenLineage schemas are not at {STANDARD}")
-    files = [STANDARD / "OpenLineage.json", *STANDARD.glob("facets/*.json"), *OWN_SCHEMAS.glob("*.json")]
-    schemas = [json.loads(file.read_text()) for file in files]
-    return Registry().with_resources([(schema["$id"], Resource.from_contents(schema)) for schema in schemas])
-
-
-def facet_maps(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield event["run"]["facets"]
-    yield event["job"]["facets"]
-    for dataset in event["inputs"] + event["outputs"]:
-        yield dataset["facets"]
-        yield dataset.get("inputFacets", {})
-        yield dataset.get("outputFacets", {})
-
-
-def validate(value: object, reference: str, registry: Registry[Any]) -> None:
-    checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
-    jsonschema.Draft202012Validator({"$ref": reference}, registry=registry, format_checker=checker).validate(value)
-
-
 @pytest.mark.parametrize("name", EVENTS)
-def test_events_and_each_of_their_facets_are_valid_against_the_published_schemas(
-    name: str, registry: Registry[Any]
-) -> None:
-    event = parsed(EVENTS[name])
-    validate(event, f"{SPECIFICATION}#/$defs/RunEvent", registry)
-    facets = [(key, facet) for facet_map in facet_maps(event) for key, facet in facet_map.items()]
-    assert facets
-    for key, facet in facets:
-        document = facet["_schemaURL"].split("#")[0]
-        validate({key: facet}, document, registry)  # under the key that the facet's schema names
-        assert key in registry.contents(document)["properties"]
-        validate(facet, facet["_schemaURL"], registry)
+def test_events_and_each_of_their_facets_are_valid_against_the_published_schemas(name: str) -> None:
+    event_check().check(parsed(EVENTS[name]))
 
 
-def test_a_broken_facet_does_not_pass_the_validation_used_here(registry: Registry[Any]) -> None:
+def test_a_broken_facet_does_not_pass_the_validation_used_here() -> None:
+    check = event_check()
     event = parsed(EVENTS["a completion"])
-    facet = event["outputs"][0]["facets"]["dataPlatform_contract"]
-    facet["contractSha256"] = "no digest"
-    with pytest.raises(jsonschema.ValidationError):
-        validate(facet, facet["_schemaURL"], registry)
+    event["outputs"][0]["facets"]["dataPlatform_contract"]["contractSha256"] = "no digest"
+    with pytest.raises(InvalidEvent, match="contractSha256"):
+        check.check(event)
+
+
+def test_a_facet_under_a_wrong_name_does_not_pass_the_validation_used_here() -> None:
+    check = event_check()
+    event = parsed(EVENTS["a completion"])
+    facets = event["outputs"][0]["facets"]
+    facets["schemata"] = facets.pop("schema")
+    with pytest.raises(InvalidEvent, match="schemata"):
+        check.check(event)
+
+
+def test_the_platforms_own_facets_name_schemas_that_are_in_the_package() -> None:
+    event = parsed(EVENTS["a completion"])
+    own = [f for facets in facet_maps(event) for key, f in facets.items() if key.startswith("dataPlatform_")]
+    assert len(own) == 3  # the event, the contract of the input and that of the output
+    for facet in own:
+        document, _, pointer = facet["_schemaURL"].partition("#/$defs/")
+        file = schema_file(facet["_schemaURL"])
+        assert file is not None
+        schema = json.loads(file.read_text())
+        assert schema["$id"] == document
+        assert pointer in schema["$defs"]
+    assert schema_file("https://openlineage.io/spec/facets/1-2-0/SchemaDatasetFacet.json") is None
+    assert schema_file("https://github.com/data-platform/data-platform/schemas/1-0-0/../facts.py") is None
+
+
+def test_every_event_carries_its_own_id() -> None:
+    for name, event_type in (("a start", "START"), ("a completion", "COMPLETE"), ("a failure", "FAIL")):
+        assert parsed(EVENTS[name])["run"]["facets"]["dataPlatform_event"]["eventId"] == RUN.event_id(event_type)
+    alone = parsed(EVENTS["a dataset that never ran"])["dataset"]["facets"]["dataPlatform_event"]["eventId"]
+    assert alone == events.dataset_event_id(ORDERS)
+
+
+def test_an_abort_tells_why_and_names_no_outputs() -> None:
+    event = parsed(EVENTS["an end by somebody's hand"])
+    assert (event["eventType"], event["outputs"]) == ("ABORT", [])
+    assert event["run"]["facets"]["errorMessage"]["message"] == "KeyboardInterrupt"
+
+
+def test_column_lineage_tells_direct_from_indirect_and_what_bears_on_every_row() -> None:
+    facet = parsed(EVENTS["a completion"])["outputs"][0]["facets"]["columnLineage"]
+    assert facet["fields"]["order_id"]["inputFields"] == [
+        {
+            "namespace": NAMESPACE,
+            "name": "raw.commerce.orders",
+            "field": "order_id",
+            "transformations": [{"type": "DIRECT", "subtype": "IDENTITY"}],
+        }
+    ]
+    assert [(f["namespace"], f["field"], f["transformations"]) for f in facet["dataset"]] == [
+        ("kafka://broker:9092", "amount", [{"type": "INDIRECT", "subtype": "FILTER"}]),
+        (NAMESPACE, "order_id", [{"type": "INDIRECT", "subtype": "GROUP_BY"}]),
+    ]
+
+
+def test_an_output_names_place_words_metrics_and_what_became_of_it() -> None:
+    facets = parsed(EVENTS["a completion"])["outputs"][0]["facets"]
+    assert facets["storage"]["storageLayer"] == "delta"
+    assert facets["catalog"]["warehouseUri"] == facets["dataSource"]["uri"] == "s3://lake/shop"
+    (same,) = facets["symlinks"]["identifiers"]
+    assert (same["namespace"], same["name"]) == ("s3://lake", "shop/tables/curated/commerce/orders")
+    assert facets["documentation"]["description"] == "Orders as they stand."
+    assert [(t["key"], t["value"], t.get("field")) for t in facets["tags"]["tags"]] == [
+        ("sales", "true", None),
+        ("classification", "internal", "order_id"),
+    ]
+    assert facets["lifecycleStateChange"]["lifecycleStateChange"] == "OVERWRITE"
+    metrics = facets["dataQualityMetrics"]
+    assert (metrics["rowCount"], metrics["fileCount"]) == (250, 5)
+    assert metrics["columnMetrics"]["order_id"]["nullCount"] == 0
 
 
 def test_a_start_and_a_failure_name_no_outputs() -> None:
@@ -162,7 +221,8 @@ def test_a_completion_names_versions_statistics_verdicts_contract_and_columns() 
     contract = facets["dataPlatform_contract"]
     assert (contract["contractId"], contract["contractVersion"]) == ("curated.commerce.orders", "1.2.0")
     assert contract["contractSha256"] == "cd" * 32
-    assert list(facets["columnLineage"]["fields"]) == ["order_id"]
+    assert list(facets["columnLineage"]["fields"]) == ["one", "order_id"]
+    assert facets["columnLineage"]["fields"]["one"]["inputFields"] == []
     (source,) = facets["columnLineage"]["fields"]["order_id"]["inputFields"]
     assert (source["namespace"], source["name"], source["field"]) == (NAMESPACE, "raw.commerce.orders", "order_id")
 
@@ -195,7 +255,7 @@ def test_every_producer_in_an_event_is_the_platform() -> None:
 def test_the_same_facts_at_the_same_moment_are_the_same_text() -> None:
     elsewhere = NOW.astimezone(timezone(timedelta(hours=5)))
     again = events.complete(RUN, at=elsewhere, inputs=[RAW], outputs=[ORDERS])
-    assert events.to_json(again) == events.to_json(EVENTS["a completion"])
+    assert to_json(again) == to_json(EVENTS["a completion"])
 
 
 def test_a_run_over_two_datasets_is_two_runs_for_openlineage() -> None:

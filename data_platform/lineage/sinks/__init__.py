@@ -1,0 +1,1 @@
+"""Where lineage events go: one file for each kind of sink."""
