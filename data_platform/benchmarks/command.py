@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from data_platform.benchmarks.catalog import measure_catalog
+from data_platform.benchmarks.catalog_estate import EstateSize
 from data_platform.benchmarks.http_push import measure_push
 from data_platform.benchmarks.kafka_to_raw import measure_topic
 from data_platform.benchmarks.load_definitions import measure_definitions
@@ -130,6 +132,34 @@ def kafka_to_raw(folder: Path | None, as_json: bool, records: int) -> None:
         f"Kafka to raw: {measured.share_of_plain:.2f} times the rate of the plain loop",
     ]
     _show(figures, lines, as_json=as_json)
+
+
+@bench.command("catalog")
+@_folder
+@_as_json
+@click.option("--datasets", default=1_000, show_default=True)
+@click.option("--columns", default=20_000, show_default=True, help="Of all datasets together.")
+@click.option("--edges", default=10_000, show_default=True, help="Between datasets.")
+@click.option("--events", default=5_000, show_default=True, help="Of runs, besides three for each dataset.")
+@click.option("--questions", default=200, show_default=True, help="Of each kind.")
+def catalog(
+    folder: Path | None, as_json: bool, datasets: int, columns: int, edges: int, events: int, questions: int
+) -> None:
+    """Events into the catalog, then search, lineage, impact and pages."""
+    size = EstateSize(datasets=datasets, columns=columns, edges=edges, events=events)
+    with _workplace(folder) as place:
+        found = measure_catalog(place / "catalog", size=size, questions=questions, report=_report)
+    lines = [
+        f"{found.events:,} events at {found.events_per_second:,.0f} a second, the last tenth at "
+        f"{found.last_events_per_second:,.0f} ({found.cpu_seconds:,.0f} s CPU); "
+        f"database {found.database_bytes / _GIB:.2f} GiB, memory {found.peak_bytes / _GIB:.2f} GiB"
+    ]
+    lines += [
+        f"{one.name:28} p50 {one.p50_seconds * 1000:8.1f} ms  p95 {one.p95_seconds * 1000:8.1f} ms  "
+        f"most {one.most_seconds * 1000:8.1f} ms  ({one.asked} asked)"
+        for one in found.timings
+    ]
+    _show(asdict(found), lines, as_json=as_json)
 
 
 def _show_comparison(comparison: Comparison, *, as_json: bool) -> None:

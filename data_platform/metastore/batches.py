@@ -98,6 +98,16 @@ class Batches(Repository[BatchEntry]):
             sa.select(BATCHES).where(BATCHES.c.dataset == dataset, BATCHES.c.batch_id == batch_id), tx=tx
         )
 
+    def named(self, batch_id: str, *, tx: Transaction | None = None) -> tuple[BatchEntry, ...]:
+        """The batches `<source>/<number>` of every dataset, by dataset."""
+        statement = sa.select(BATCHES).where(BATCHES.c.batch_id == batch_id)
+        return self._select(statement.order_by(BATCHES.c.dataset), tx=tx)
+
+    def made(self, dataset: str, *, raw_version: int, tx: Transaction | None = None) -> tuple[BatchEntry, ...]:
+        """The batches that one raw version brought."""
+        one = (BATCHES.c.dataset == dataset, BATCHES.c.raw_version == raw_version)
+        return self._select(sa.select(BATCHES).where(*one).order_by(BATCHES.c.source, BATCHES.c.number), tx=tx)
+
     def of(
         self, dataset: str, *, source: str | None = None, limit: int | None = None, tx: Transaction | None = None
     ) -> tuple[BatchEntry, ...]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from data_platform.metastore.batches import Batches
+from data_platform.metastore.catalog import CatalogStore
 from data_platform.metastore.checks import Checks
 from data_platform.metastore.commits import Commits
 from data_platform.metastore.database import Database, Transaction
@@ -14,6 +15,7 @@ from data_platform.metastore.deliveries import Deliveries
 from data_platform.metastore.event_dates import EventDates
 from data_platform.metastore.heartbeats import Heartbeats, Maintenance
 from data_platform.metastore.leases import AdvisoryLeases
+from data_platform.metastore.lineage_sinks import LineageRefusals, LineageSinks
 from data_platform.metastore.operator_log import OperatorLog
 from data_platform.metastore.outbox import Outbox
 from data_platform.metastore.partitions import Partitions
@@ -36,9 +38,12 @@ class Metastore:
         self.deliveries = Deliveries(database)
         self.event_dates = EventDates(database)
         self.outbox = Outbox(database)
+        self.lineage_sinks = LineageSinks(database)
+        self.lineage_refusals = LineageRefusals(database)
         self.operator_log = OperatorLog(database)
         self.heartbeats = Heartbeats(database)
         self.maintenance = Maintenance(database)
+        self.catalog = CatalogStore(database)
 
     def migrate(self) -> bool:
         """Brings the schema to the newest revision; cheap where it is there. True if it changed something."""

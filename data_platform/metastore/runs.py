@@ -68,6 +68,21 @@ class Runs(Repository[RunEntry]):
         found = self._select(sa.select(RUNS).where(*published).order_by(RUNS.c.ended_at), tx=tx)
         return tuple((run.inputs[of], run.ended_at) for run in found if of in run.inputs and run.ended_at is not None)
 
+    def producer(self, dataset: str, *, version: int, tx: Transaction | None = None) -> RunEntry | None:
+        """The run that published a version of a dataset."""
+        one = (RUNS.c.dataset == dataset, RUNS.c.output_version == version)
+        return self._first(sa.select(RUNS).where(*one).order_by(*_NEWEST_FIRST), tx=tx)
+
+    def published(self, dataset: str, *, tx: Transaction | None = None) -> tuple[RunEntry, ...]:
+        """The runs that published a dataset, by the version that they made."""
+        published = (RUNS.c.dataset == dataset, RUNS.c.state == RunState.SUCCEEDED, RUNS.c.output_version.is_not(None))
+        return self._select(sa.select(RUNS).where(*published).order_by(RUNS.c.output_version, RUNS.c.run_id), tx=tx)
+
+    def datasets(self, *, tx: Transaction | None = None) -> tuple[str, ...]:
+        """Every dataset that a run was over, by name."""
+        with self._database.reading(tx) as connection:
+            return tuple(connection.scalars(sa.select(RUNS.c.dataset).distinct().order_by(RUNS.c.dataset)))
+
     def of_run(self, run_id: str, *, tx: Transaction | None = None) -> tuple[RunEntry, ...]:
         """Everything that one run did, in the order in which it began."""
         statement = sa.select(RUNS).where(RUNS.c.run_id == run_id)

@@ -10,7 +10,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from data_platform.metastore.column_types import Json, PlainText, UtcDateTime, Word
+from data_platform.metastore.column_types import Json, Word
+from data_platform.metastore.table_columns import count as _count
+from data_platform.metastore.table_columns import identity as _identity
+from data_platform.metastore.table_columns import text as _text
+from data_platform.metastore.table_columns import time as _time
 
 
 class FileOutcome(StrEnum):
@@ -55,24 +59,6 @@ METADATA = sa.MetaData(
         "fk": "fk_%(table_name)s_%(referred_table_name)s",
     }
 )
-
-
-def _text(name: str, *, key: bool = False, null: bool = False) -> sa.Column[str]:
-    return sa.Column(name, PlainText, primary_key=key, nullable=null)
-
-
-def _count(name: str, *, key: bool = False, null: bool = False) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, primary_key=key, nullable=null, autoincrement=False)
-
-
-def _time(name: str, *, null: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, UtcDateTime, nullable=null)
-
-
-def _identity() -> sa.Column[int]:
-    # SQLite numbers rows only for a column that is exactly INTEGER
-    number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-    return sa.Column("id", number, primary_key=True, autoincrement=True)
 
 
 _FATES = ("curated", "quarantined", "late", "duplicate", "pending", "applied", "unchanged", "superseded")
@@ -294,6 +280,33 @@ OUTBOX = sa.Table(
     sa.UniqueConstraint("event_id"),
     sa.Index(None, "sent_at", "id"),
     sqlite_autoincrement=True,  # a pruned id is never given again, so ids keep their order
+)
+
+LINEAGE_SINKS = sa.Table(
+    "lineage_sinks",
+    METADATA,
+    _text("sink", key=True),
+    _count("delivered_id"),
+    _count("delivered"),
+    _time("delivered_at", null=True),
+    _time("failing_since", null=True),
+    _count("attempts"),
+    _time("next_attempt_at", null=True),
+    _text("error"),
+    _text("claimed_by"),
+    _time("claimed_until", null=True),
+)
+
+LINEAGE_REFUSALS = sa.Table(
+    "lineage_refusals",
+    METADATA,
+    _text("sink", key=True),
+    _count("outbox_id", key=True),
+    _text("event_id"),
+    _text("run_id"),
+    _text("payload"),
+    _text("error"),
+    _time("refused_at"),
 )
 
 OPERATOR_LOG = sa.Table(

@@ -43,7 +43,7 @@ def start(names: tuple[str, ...], host: str, port: int) -> int:
 @ingest.command()
 @options.as_json
 def status(as_json: bool) -> int:
-    """Show how every source lives and moves. Ends with 1 if one is dead, stuck, empty, refused or failed."""
+    """Show how every source lives and moves. Ends with 1 if one is dead, stuck, empty, refused, failed or hoarding."""
     return work("collect:status", as_json=as_json)
 
 

@@ -1,0 +1,1 @@
+"""What OpenLineage events say about datasets: intake, entries, search, walks, impact, coverage. `lineage` emits."""

@@ -1,0 +1,138 @@
+"""How much of the served layer is traced: columns with a full path to raw, as the events tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from data_platform.catalog.event import PLATFORM
+from data_platform.metastore.catalog import CatalogStore
+from data_platform.metastore.catalog_reads import DatasetLine
+from data_platform.metastore.database import Transaction
+
+_WHOLE = ""
+_CONSTANT = 0
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainCoverage:
+    """One domain's served columns; `untraced` are those without a full path, as `dataset.column`."""
+
+    domain: str
+    columns: int
+    untraced: tuple[str, ...]
+
+    @property
+    def traced(self) -> int:
+        """Columns with a full path."""
+        return self.columns - len(self.untraced)
+
+    @property
+    def ratio(self) -> float:
+        """From 0 to 1; 1 where there is nothing to trace."""
+        return self.traced / self.columns if self.columns else 1.0
+
+
+def column_coverage(store: CatalogStore, *, layer: str = "served") -> tuple[DomainCoverage, ...]:
+    """The coverage of each domain that has datasets in the layer, by name.
+
+    A column has a full path where every column that bears on its value is one of a raw dataset or of a source outside
+    the platform, or has a full path itself. A value made of no column has one where all that bears on its rows has.
+    """
+    with store.reading() as tx:
+        datasets = _datasets(store, f"{layer}.", tx)
+        paths = _Paths(store, tx, set(datasets))
+        columns = store.reads.columns_of(datasets, tx=tx)
+    found: dict[str, list[tuple[str, bool]]] = {}
+    for one, dataset in datasets.items():
+        domain = dataset.name.split(".")[1] if "." in dataset.name else ""
+        for column in columns.get(one, ()):
+            traced = paths.is_full((one, column))
+            found.setdefault(domain, []).append((f"{dataset.name}.{column}", traced))
+    return tuple(
+        DomainCoverage(domain=domain, columns=len(its), untraced=tuple(name for name, traced in its if not traced))
+        for domain, its in sorted(found.items())
+    )
+
+
+def _datasets(store: CatalogStore, prefix: str, tx: Transaction) -> dict[int, DatasetLine]:
+    found: dict[int, DatasetLine] = {}
+    after: tuple[str, str] | None = None
+    while page := store.reads.page(namespace=PLATFORM, prefix=prefix, after=after, limit=_PAGE, tx=tx):
+        found.update({line.id: line for line in page})
+        after = (page[-1].name, page[-1].namespace)
+    return found
+
+
+@dataclass(slots=True)
+class _Sources:
+    """Where one dataset's columns come from."""
+
+    values: dict[str, set[tuple[int, str]]] = field(default_factory=dict)
+    rows: set[tuple[int, str]] = field(default_factory=set)
+    constants: set[str] = field(default_factory=set)
+
+
+class _Paths:
+    """The edges upstream of datasets, read level by level, and which columns they lead to an origin."""
+
+    def __init__(self, store: CatalogStore, tx: Transaction, start: set[int]) -> None:
+        self._sources: dict[int, _Sources] = {}
+        self._full: dict[tuple[int, str], bool] = {}
+        self._is_origin: dict[int, bool] = {}
+        level = set(start)
+        while level:
+            lines: Mapping[int, DatasetLine] = store.reads.datasets(level, tx=tx)
+            self._is_origin.update({one: _is_origin(line) for one, line in lines.items()})
+            inner = {one for one in level if not self._is_origin.get(one, False)}
+            for edge in store.graph.column_edges(sorted(inner), direction="up", tx=tx):
+                sources = self._sources.setdefault(edge.dst_id, _Sources())
+                if edge.src_id == _CONSTANT:
+                    sources.constants.add(edge.dst_column)
+                elif edge.dst_column == _WHOLE:
+                    sources.rows.add((edge.src_id, edge.src_column))
+                else:
+                    sources.values.setdefault(edge.dst_column, set()).add((edge.src_id, edge.src_column))
+            ahead = {
+                source
+                for one in inner
+                for its in ([self._sources[one]] if one in self._sources else [])
+                for source, _ in (*its.rows, *(pair for pairs in its.values.values() for pair in pairs))
+            }
+            level = ahead - self._is_origin.keys()
+
+    def is_full(self, node: tuple[int, str]) -> bool:
+        """Whether a column has a full path; the walk keeps its own stack, so that long chains are no matter."""
+        stack = [node]
+        while stack:
+            at = stack[-1]
+            needed = self._needed(at)
+            if self._full.get(at):
+                stack.pop()
+                continue
+            if at not in self._full:
+                self._full[at] = False  # for a column that would come from itself
+                waiting = [one for one in needed or () if one not in self._full]
+                if waiting:
+                    stack.extend(waiting)
+                    continue
+            self._full[at] = needed is not None and all(self._full.get(one, False) for one in needed)
+            stack.pop()
+        return self._full[node]
+
+    def _needed(self, node: tuple[int, str]) -> set[tuple[int, str]] | None:
+        """The columns that must have a full path; None where nothing is known."""
+        dataset, column = node
+        if self._is_origin.get(dataset, False):
+            return set()
+        sources = self._sources.get(dataset)
+        if sources is None:
+            return None
+        if column in sources.values:
+            return sources.values[column]
+        return sources.rows if column in sources.constants else None
+
+
+def _is_origin(dataset: DatasetLine) -> bool:
+    return dataset.namespace != PLATFORM or dataset.name.startswith("raw.")

@@ -1,0 +1,52 @@
+"""The catalog's part of the metastore as one object. What the events mean is decided in `data_platform.catalog`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from data_platform.metastore.catalog_events import CatalogEvents
+from data_platform.metastore.catalog_graph import CatalogGraph
+from data_platform.metastore.catalog_overview import CatalogOverview
+from data_platform.metastore.catalog_reads import CatalogReads
+from data_platform.metastore.catalog_search import CatalogSearch
+from data_platform.metastore.database import Database, Transaction
+
+_LOCK = 0x6361_7461_6C6F_67  # any constant: every intake of one PostgreSQL database asks for this lock
+
+
+class CatalogStore:
+    """Repositories of the catalog, and the lock under which it is written."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.events = CatalogEvents(database)
+        self.reads = CatalogReads(database)
+        self.graph = CatalogGraph(database)
+        self.search = CatalogSearch(database)
+        self.overview = CatalogOverview(database)
+
+    @property
+    def file(self) -> str | None:
+        """The path of an SQLite database; None elsewhere."""
+        return self._database.sqlite_file
+
+    @contextmanager
+    def taking(self) -> Iterator[Transaction]:
+        """A write transaction that no other intake is in: what it reads stays as it is until it commits.
+
+        Raises:
+            RetryableError: the database did not answer, or another writer held it for too long.
+        """
+        with self._database.writing() as connection:
+            if connection.dialect.name == "postgresql":  # on SQLite BEGIN IMMEDIATE is the lock already
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            yield Transaction(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """One state of the catalog for several questions; nothing may be written in it."""
+        with self._database.reading() as connection:
+            yield Transaction(connection)
