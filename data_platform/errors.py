@@ -9,11 +9,13 @@
     ├── RetryableError          the same call may succeed later                             exit 3
     │   ├── CommitConflict      another writer committed first
     │   ├── SourceUnavailable   a source or store did not answer
-    │   └── SourceRefused       a source did not take the credential
+    │   ├── SourceRefused       a source did not take the credential
+    │   └── SinkUnavailable     a lineage sink did not answer
     ├── FatalError              a person has to look; retrying cannot help                  exit 3
     │   ├── DamagedTable        an acknowledged commit or file is torn or missing
     │   ├── SourceGap           records that come next are gone at the source
     │   ├── TamperedObject      landed bytes no longer have their digest
+    │   ├── SinkRefused         a lineage sink will never take this event
     │   └── ConservationBroken  counts do not close, or two compilations of a rule disagree
     └── AccessDenied            no policy grants this                                       exit 1
 
@@ -107,6 +109,18 @@ class SourceRefused(RetryableError):
     """A source did not take the credential; it is read again before the next attempt."""
 
 
+class SinkUnavailable(RetryableError):
+    """A lineage sink did not answer, or not as one that took the events.
+
+    Attributes:
+        wait_seconds: how long it asked to be left alone; 0 where it said nothing.
+    """
+
+    def __init__(self, message: str, *, wait_seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
+
+
 class FatalError(PlatformError):
     """A person has to look; retrying cannot help."""
 
@@ -121,6 +135,10 @@ class SourceGap(FatalError):
 
 class TamperedObject(FatalError):
     """Landed bytes no longer have the digest under which they were landed."""
+
+
+class SinkRefused(FatalError):
+    """A lineage sink answered that it will not take this event; it is kept for inspection, and the queue goes on."""
 
 
 class ConservationBroken(FatalError):

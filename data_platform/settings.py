@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -36,6 +37,8 @@ class Settings(BaseSettings):
         store: what must last: an absolute folder or `s3://bucket/prefix`.
         domains: folders that each hold domain folders; in the environment separated as PATH is.
         source: the folder that paths of file connectors are relative to; `sample_data` of the project by default.
+        lineage: where lineage events go: `catalog`, `none`, `http://host:port`, `file:///path`, or several by comma.
+        lineage_options: by sink, what to say beyond its address (headers, credential …); JSON in the environment.
         memory_limit: DuckDB's limit for one connection, e.g. `1200MB`.
     """
 
@@ -48,6 +51,8 @@ class Settings(BaseSettings):
     domains: Annotated[tuple[Path, ...], NoDecode] = (Path(__file__).parent / "domains",)
     metastore_url: str = Field(default_factory=lambda data: f"sqlite:///{data['home'] / 'metastore.db'}", repr=False)
     source: Path = Field(default_factory=lambda: project_folder() / "sample_data")
+    lineage: str = Field(default="catalog", repr=False)
+    lineage_options: Annotated[dict[str, dict[str, Any]], NoDecode] = Field(default_factory=dict, repr=False)
     memory_limit: str = Field(default="1200MB", pattern=r"^[0-9]+(\.[0-9]+)? ?([KMGT]i?B|%)$")
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=1024)
     execution: Literal["in_process", "multiprocess"] = "in_process"
@@ -84,6 +89,26 @@ class Settings(BaseSettings):
         if not value:
             raise ValueError("name at least one folder of domains")
         return tuple(map(_absolute, value))
+
+    @field_validator("lineage")
+    @classmethod
+    def _names_sinks(cls, value: str) -> str:
+        if not all(word.strip() for word in value.split(",")):
+            raise ValueError("name one sink, or several separated by commas; `none` keeps no lineage")
+        return value
+
+    @field_validator("lineage_options", mode="before")
+    @classmethod
+    def _read_options(cls, value: Any) -> Any:
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except ValueError as error:
+            raise ValueError('write JSON: {"http://host:port": {"gzip": true}}') from error
+
+    @property
+    def lineage_sinks(self) -> tuple[str, ...]:
+        """The words of `lineage`."""
+        return tuple(word.strip() for word in self.lineage.split(","))
 
     @property
     def spill_dir(self) -> Path:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 
+from data_platform.catalog.intake import Intake
 from data_platform.clock import Clock, SystemClock
 from data_platform.connectors.ingest import Ingester
 from data_platform.connectors.protocol import Place
@@ -19,6 +22,9 @@ from data_platform.lakehouse.credentials import StoreCredentials
 from data_platform.lakehouse.duck import Engine
 from data_platform.lakehouse.object_store import ObjectStore, open_store
 from data_platform.lakehouse.tables import Lake
+from data_platform.lineage.delivery import Delivery
+from data_platform.lineage.sinks.kinds import open_sinks
+from data_platform.lineage.sinks.protocol import SinkPlace
 from data_platform.metastore.engine import Metastore, open_metastore
 from data_platform.publication.batches import BatchCommitter
 from data_platform.publication.candidate import Run
@@ -28,10 +34,11 @@ from data_platform.publication.lease import FileLeases, Leases
 from data_platform.publication.publish import Publisher
 from data_platform.publication.recording import LineageWriter, Recorder
 from data_platform.publication.recovery import Recovery
+from data_platform.publication.registration import Registration
 from data_platform.publication.upkeep import Upkeep
 from data_platform.publication.warehouse import Warehouse
 from data_platform.settings import Settings
-from data_platform.transforms.graph import Graph, read_graph
+from data_platform.transforms.graph import Graph, inputs_of, read_graph
 from data_platform.transforms.materialize import Materializer
 from data_platform.transforms.staleness import Staleness
 
@@ -116,9 +123,52 @@ class Platform:
     @cached_property
     def lineage(self) -> LineageWriter:
         """Composes lineage events for the outbox."""
-        from data_platform.publication.lineage_events import OpenLineageWriter  # OpenLineage takes long to load
+        from data_platform.lineage.lineage_cache import LineageCache
+        from data_platform.lineage.project_lineage import ProjectLineage  # sqlglot and OpenLineage take long to load
+        from data_platform.publication.lineage_events import OpenLineageWriter
+        from data_platform.publication.lineage_facts import FactsOf
 
-        return OpenLineageWriter(project=self.project, namespace="data_platform", clock=self.clock)
+        facts = FactsOf(
+            project=self.project,
+            namespace="data_platform",
+            store=self.settings.store,
+            lineage=ProjectLineage(
+                self.project,
+                inputs_of=lambda name: inputs_of(self.project.dataset(name)),
+                cache=LineageCache(self.settings.home / "cache" / "lineage"),
+            ),
+        )
+        return OpenLineageWriter(facts=facts, clock=self.clock)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """Takes lineage events into the embedded catalog."""
+        return Intake(store=self.metastore.catalog, clock=self.clock)
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        """Sends the outbox to the sinks of the settings.
+
+        Raises:
+            ConfigurationError: a sink's kind, address or options cannot be used.
+        """
+
+        def take(events: Sequence[tuple[str, str]]) -> None:
+            self.intake.take([payload for _, payload in events])
+
+        place = SinkPlace(clock=self.clock, take=take)
+        return Delivery(
+            sinks=open_sinks(self.settings.lineage_sinks, self.settings.lineage_options, place),
+            metastore=self.metastore,
+            clock=self.clock,
+            name=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
+        )
+
+    @cached_property
+    def registration(self) -> Registration:
+        """Tells the lineage of what never ran."""
+        remembered = self.settings.home / "cache" / "registered"
+        return Registration(recorder=self.recorder, project=self.project, remembered=remembered)
 
     @cached_property
     def recovery(self) -> Recovery:
@@ -195,13 +245,13 @@ class Platform:
         """Locks that only save work: in the database where several hosts share one, otherwise in the home."""
         return self.metastore.leases or FileLeases(self.settings.home / "leases")
 
-    def run(self, run_id: str | None = None) -> Run:
-        """A new run, or a run under an orchestrator's id."""
-        return Run(id=run_id or str(uuid.uuid4()), started_at=self.clock.now(), code_version=code_version())
+    def run(self, run_id: str | None = None, *, job: str = "") -> Run:
+        """A new run, or a run under an orchestrator's id; `job` is the name of what was started."""
+        return Run(id=run_id or str(uuid.uuid4()), started_at=self.clock.now(), code_version=code_version(), job=job)
 
     def close(self) -> None:
         """Releases files and connections."""
-        for name in ("engine", "metastore"):
+        for name in ("engine", "delivery", "metastore"):
             if name in self.__dict__:
                 self.__dict__[name].close()
 

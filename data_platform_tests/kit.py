@@ -32,6 +32,7 @@ from data_platform.publication.decisions import Decision, HeldPlace
 from data_platform.publication.receipt import BatchCount
 from data_platform.settings import load_settings
 from data_platform.wiring import Platform
+from data_platform_tests.openlineage_check import loaded_check
 
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
 FATES = ("curated", "quarantined", "late", "duplicate", "pending", "applied", "unchanged", "superseded")
@@ -136,6 +137,7 @@ class Kit:
     connectors: dict[str, dict[str, Any]] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)  # where they are not the ones below
     _platform: Platform | None = None
+    _held: int = 0  # the last event of the outbox that was held against the schemas
 
     def raw(
         self, dataset: str, columns: Iterable[str], *, connector: Mapping[str, Any] | None = None, **custom: Any
@@ -178,9 +180,21 @@ class Kit:
         self.close()
 
     def close(self) -> None:
-        if self._platform is not None:
-            self._platform.close()
-        self._platform = None
+        """Releases everything; every lineage event of the test is held against the published schemas first."""
+        platform, self._platform = self._platform, None
+        if platform is not None:
+            try:
+                self._hold_events(platform)
+            finally:
+                platform.close()
+
+    def _hold_events(self, platform: Platform) -> None:
+        check = loaded_check() if "lineage" in platform.__dict__ else None
+        if check is None:
+            return
+        for entry in platform.metastore.outbox.after(self._held, limit=10_000):
+            check.check(json.loads(entry.payload))
+            self._held = entry.place
 
     def run(self) -> Run:
         """A new run, a second after whatever was before."""

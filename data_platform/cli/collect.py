@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import getpass
+import json
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
@@ -16,15 +17,21 @@ from data_platform.cli.ingest import named_source, sources
 from data_platform.cli.output import counted, print_json, print_table, say
 from data_platform.connectors.collector import Collector
 from data_platform.connectors.heartbeat_map import heartbeat_map
+from data_platform.connectors.kept_logs import kept_logs
 from data_platform.connectors.kinds import Pace, pace_of
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.errors import ConfigurationError
+from data_platform.lakehouse.landing import Json
+from data_platform.lineage.courier import Courier
 from data_platform.metastore.heartbeats import MaintenanceWindow
 from data_platform.observability.ingest_metrics import IngestMetrics, exposition
 from data_platform.publication.receipt import BatchCount
 from data_platform.wiring import Platform
 
-_COLUMNS = ("source", "kind", "dataset", "state", "beat", "moved", "rows", "waiting", "event time", "what it says")
+_COLUMNS = (
+    "source", "kind", "dataset", "state", "beat", "moved", "rows", "waiting", "event time", "source keeps",
+    "what it says",
+)  # fmt: skip
 
 
 def start(*, names: Sequence[str], host: str, port: int) -> int:
@@ -34,15 +41,19 @@ def start(*, names: Sequence[str], host: str, port: int) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     with platform_here() as platform:
         entries = _streams(platform, names)
+        run = platform.run(job="collect")
         collector = Collector(
-            ingester=platform.ingester, entries=entries, run=platform.run(), on_batches=_Told(), upkeep=platform.upkeep
+            ingester=platform.ingester, entries=entries, run=run, on_batches=_Told(), upkeep=platform.upkeep
         )
-        with _endpoint(platform, entries, host, port):
-            collector.start()
-            say(f"collecting {counted(len(entries), 'stream')}: {', '.join(e.name for e in entries)}; Ctrl-C stops")
-            signal.sigwait(ends)
-            say("stopping: batches that have begun are finished")
-        drained = collector.stop()
+        with Courier(platform.delivery):
+            with _endpoint(platform, entries, host, port):
+                platform.recorder.launched(run)
+                collector.start()
+                say(f"collecting {counted(len(entries), 'stream')}: {', '.join(e.name for e in entries)}; Ctrl-C stops")
+                signal.sigwait(ends)
+                say("stopping: batches that have begun are finished")
+            drained = collector.stop()
+            platform.recorder.landed(run)
         # What was accepted after the last turn stays in the spool, and is the first thing that comes next.
         say("stopped" if drained else "stopped without waiting any longer; what was left is finished at the next start")
     return 0 if drained else 3
@@ -52,7 +63,7 @@ def status(*, as_json: bool) -> int:
     """Prints the map of heartbeats."""
     with platform_here() as platform:
         now = platform.clock.now()
-        found = heartbeat_map(sources(platform), platform.metastore, now)
+        found = heartbeat_map(sources(platform), platform.metastore, now, place=platform.ingester.place)
     if as_json:
         print_json(
             [
@@ -64,6 +75,8 @@ def status(*, as_json: bool) -> int:
                     "detail": s.diagnosis.detail,
                     "is_healthy": s.diagnosis.is_healthy,
                     "beat": s.beat,
+                    "source_keeps": s.asked.kept if s.asked else None,
+                    "source_keeps_unknown_because": s.asked.error if s.asked else "",
                 }
                 for s in found
             ]
@@ -83,6 +96,7 @@ def status(*, as_json: bool) -> int:
                     beat.rows if beat else None,
                     beat.backlog if beat else None,
                     f"{beat.last_event_time:%Y-%m-%d %H:%M}" if beat and beat.last_event_time else "",
+                    str(s.asked or ""),
                     s.diagnosis.detail,
                 )
             )
@@ -98,7 +112,11 @@ def replay(*, name: str, where: str, is_agreed: bool) -> int:
             raise ConfigurationError(f"{name} is kept running by {keeper}; stop that collector, replay, start it again")
         with platform.ingester.open(entry) as ingestion:
             if not is_agreed:
-                say(f"{name} would be read again from {where}; repeat with --yes to do it")
+                way = ingestion.way_back(where)
+                say(
+                    f"{name} stands at {_place(way.position_from)} and would continue from {_place(way.position_to)}: "
+                    f"batch {entry.name}/{way.batch}, without records, would say so; repeat with --yes to do it"
+                )
                 return 0
             step = ingestion.go_back(where, platform.run())
     say(f"{name} continues from {dict(step.position)}; run `data-platform ingest run {name}`, or start the collector")
@@ -134,7 +152,10 @@ def metrics() -> int:
             ]
             for entry in sources(platform)
         }
-        click.echo(exposition(IngestMetrics(platform.metastore, followers, platform.clock.now())), nl=False)
+        asked = kept_logs(sources(platform), platform.ingester.place)
+        kept = {source: answer.kept for source, answer in asked.items() if answer.kept or answer.error}
+        found = IngestMetrics(platform.metastore, followers, platform.clock.now(), kept=kept)
+        click.echo(exposition(found), nl=False)
     return 0
 
 
@@ -189,6 +210,10 @@ class _Told:
             for batch in batches:
                 rejected = f", {batch.rejected_rows:,} rejected" if batch.rejected_rows else ""
                 say(f"{batch.source}/{batch.n}: {counted(batch.raw_rows, 'row')} to {entry.dataset}{rejected}")
+
+
+def _place(position: Mapping[str, Json]) -> str:
+    return json.dumps(position) if position else "the beginning"
 
 
 def _ago(span: timedelta) -> str:

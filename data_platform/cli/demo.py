@@ -13,6 +13,7 @@ from data_platform.cli.board import Board
 from data_platform.cli.contracts import dataset_name, faults_of
 from data_platform.cli.environment import settings_here
 from data_platform.cli.ingest import sources
+from data_platform.cli.lineage import send_a_little
 from data_platform.cli.output import plain, print_json, print_table, say
 from data_platform.cli.refresh import refresh, upstream
 from data_platform.cli.rejected import RejectedOfSource, rejected_in, say_rejected
@@ -53,6 +54,7 @@ def demo(*, home: Path | None, as_json: bool) -> int:
     with open_platform(settings) as platform:
         standings = [_timed(each, board) for each in Standings(platform).all()]
         rejected = rejected_in(platform, {*delivering, *summary.run_ids})
+        send_a_little(platform)
     code = _print(_Outcome(summary, standings, rejected), board, as_json=as_json)
     if not as_json:
         _say_next(settings, standings, time.monotonic() - began)
@@ -70,6 +72,7 @@ def run(*, datasets: tuple[str, ...], as_json: bool) -> int:
     with open_platform(settings) as platform:
         standings = [_timed(each, board) for each in Standings(platform).all() if each.dataset in wanted]
         rejected = rejected_in(platform, summary.run_ids)
+        send_a_little(platform)
     return _print(_Outcome(summary, standings, rejected), board, as_json=as_json)
 
 
@@ -89,7 +92,8 @@ def _deliver_late_drop(settings: Settings, board: Board) -> list[str]:
         runs = [_ingest(platform, entries, board)]
         filled = {entry.dataset for entry in entries}
         readers = {name for name, inputs in platform.graph.inputs.items() if filled.intersection(inputs)}
-        refresh(platform, readers, platform.run(), lambda name: board.set(name, "running"))
+        with platform.recorder.launch(platform.run(job="demo")) as run:
+            refresh(platform, readers, run, lambda name: board.set(name, "running"))
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(settings.source / LATE_FOLDER, Path(folder) / LATE_FOLDER)
         (Path(folder) / DROP_FOLDER).mkdir()
@@ -100,11 +104,11 @@ def _deliver_late_drop(settings: Settings, board: Board) -> list[str]:
 
 
 def _ingest(platform: Platform, entries: Sequence[ConnectorEntry], board: Board) -> str:
-    run_ = platform.run()
-    for entry in entries:
-        board.set(str(entry.dataset), "running")
-        platform.ingester.ingest(entry, run_)
-        board.set(str(entry.dataset), "ingested")
+    with platform.recorder.launch(platform.run(job="demo")) as run_:
+        for entry in entries:
+            board.set(str(entry.dataset), "running")
+            platform.ingester.ingest(entry, run_)
+            board.set(str(entry.dataset), "ingested")
     return run_.id
 
 

@@ -95,8 +95,8 @@ def decide(*, fate: str, dataset: str, chosen: Chosen, note: str, yes: bool) -> 
             stdout().print(plan, soft_wrap=True)
             say("nothing was done: say --yes")
             return 1
-        run = platform.run()
-        with working(plan):
+        job = f"{verb} {fate}"
+        with working(plan), platform.recorder.launch(platform.run(job=job)) as run:
             platform.decisions.decide(
                 name, _DECISIONS[fate], [row.place for row in rows], who=getpass.getuser(), note=note
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from data_platform.cli.environment import platform_here
+from data_platform.cli.lineage import send_a_little
 from data_platform.cli.output import print_json, print_table, say, working
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.places import nearest
@@ -30,8 +31,9 @@ def run_source(*, name: str, as_json: bool) -> int:
     """Ingests one source instance."""
     with platform_here() as platform:
         entry = named_source(platform, name)
-        with working(f"ingesting {name}"):
-            batches = platform.ingester.ingest(entry, platform.run())
+        with working(f"ingesting {name}"), platform.recorder.launch(platform.run(job="ingest")) as run:
+            batches = platform.ingester.ingest(entry, run)
+            send_a_little(platform)
     if as_json:
         print_json(
             [

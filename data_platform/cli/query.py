@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import duckdb
 from duckdb import DuckDBPyConnection
@@ -24,6 +25,7 @@ from data_platform.lakehouse.duck import register_query
 from data_platform.lineage.column_lineage import column_lineage
 from data_platform.metastore.operator_log import OperatorEntry
 from data_platform.transforms.query import Query, UnreadableQuery, read_query
+from data_platform.wiring import Platform
 
 _SHOWN_ROWS = 100
 _FETCHED_ROWS = 2_000
@@ -43,15 +45,8 @@ def query(*, statement: str, as_of: str | None, unmask: bool, form: str, limit: 
             names = [row[0] for row in con.execute("DESCRIBE result").fetchall()]
             masked = set[str]() if unmask else masked_columns(parsed, relations, names)
             shown = min(rows_count, limit or (_SHOWN_ROWS if form == "table" else rows_count))
-            platform.metastore.operator_log.append(
-                OperatorEntry(
-                    who=getpass.getuser(),
-                    at=platform.clock.now(),
-                    rows_returned=shown,
-                    statement=f"{statement} -- unmasked" if unmask else statement,
-                    tables={relation.name: relation.version for relation in relations},
-                )
-            )
+            note = f"{statement} -- unmasked" if unmask else statement
+            leave_line(platform, parsed, relations, OperatorNote(note, shown))
             rows = _masked_rows(con, names, masked, shown)
             _PRINTERS[form](names, rows, relations)
     if shown < rows_count:
@@ -59,6 +54,32 @@ def query(*, statement: str, as_of: str | None, unmask: bool, form: str, limit: 
     if masked:
         say(f"masked: {', '.join(sorted(masked))}; --unmask shows classified columns and says so in the audit line")
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorNote:
+    """What the audit line says besides who, when and which tables."""
+
+    statement: str
+    rows_returned: int
+
+
+def leave_line(platform: Platform, parsed: Query, relations: Sequence[Relation], note: OperatorNote) -> None:
+    """The audit line, and with it the lineage of the read."""
+    now, tables = platform.clock.now(), {relation.name: relation.version for relation in relations}
+    entry = OperatorEntry(
+        who=getpass.getuser(), at=now, rows_returned=note.rows_returned, statement=note.statement, tables=tables
+    )
+    lineage = platform.lineage.read(platform.run(job="query"), tables, sql=without_values(parsed))
+    with platform.metastore.transaction() as tx:
+        platform.metastore.operator_log.append(entry, tx=tx)
+        platform.metastore.outbox.append(lineage, tx=tx)
+
+
+def without_values(parsed: Query) -> str:
+    """The SELECT with a ? for each value: lineage leaves the platform, and what an operator looks for is data."""
+    bare = parsed.tree.transform(lambda node: exp.Placeholder() if isinstance(node, exp.Literal) else node)
+    return bare.sql(dialect="duckdb", comments=False)
 
 
 def parse(statement: str) -> Query:
@@ -93,8 +114,8 @@ def masked_columns(parsed: Query, relations: Sequence[Relation], names: Sequence
     schemas = {relation.name: relation.columns for relation in relations}
     traced = column_lineage(parsed.tree.sql(dialect="duckdb"), schemas=schemas, outputs=list(names))
     found = set(traced.unresolved) | _ambiguous(parsed)
-    for output, sources in traced.edges.items():
-        if any((source.table.lower(), source.column.lower()) in classified for source in sources):
+    for output in traced.edges:
+        if any((source.table.lower(), source.column.lower()) in classified for source in traced.sources(output)):
             found.add(output)
     return (found & set(names)) - _counts(parsed, names)
 

@@ -66,9 +66,13 @@ def plan(platform: Platform, ref: TableRef) -> list[Step]:
         raise ConfigurationError(f"there is no table {ref}; `data-platform doctor` lists all")
     if check.kind is HeadKind.OK:
         damaged = damaged_files(table, table.snapshot(check.version))
-        if not damaged:
+        torn = "" if damaged else _torn_named(platform, table)
+        if not damaged and not torn:
+            damaged = damaged_files(table, table.snapshot(_named(platform, table) or check.version))
+        if not damaged and not torn:
             return []
-        keep, why = _last_without(table, damaged), f"damaged files: {'; '.join(damaged[:3])}"
+        keep = (_named(platform, table) or 0) - 1 if torn else _last_without(table, damaged)
+        why = torn or f"damaged files: {'; '.join(damaged[:3])}"
     else:
         keep, why = check.version, check.warning
     if ref.zone is Zone.DECISIONS:
@@ -86,6 +90,26 @@ def go_back(platform: Platform, step: Step) -> None:
         table.set_aside(table.version())
     platform.metastore.commits.forget(table.ref.path.removeprefix("tables/"), from_version=step.keep + 1)
     platform.recovery.catch_up(table)
+
+
+def _named(platform: Platform, side: Table) -> int | None:
+    """The version of a held table that its main table names; None for other tables, and where none is named."""
+    if side.ref.zone is not Zone.HELD:
+        return None
+    main = platform.lake.table(TableRef(Zone.CURATED, side.ref.domain, side.ref.name))
+    return main.snapshot().transaction(side_transaction(side.ref))
+
+
+def _torn_named(platform: Platform, side: Table) -> str:
+    """What is wrong with the version that is named, which need not be the head; empty if nothing."""
+    if _named(platform, side) is None:
+        return ""
+    main = platform.lake.table(TableRef(Zone.CURATED, side.ref.domain, side.ref.name))
+    try:
+        platform.heads.side_for_reading(side, main.snapshot())
+    except DamagedTable as error:
+        return str(error).partition("; run ")[0]
+    return ""
 
 
 def _last_without(table: Table, damaged: list[str]) -> int:

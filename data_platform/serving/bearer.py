@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from data_platform.connectors.credentials import Credential
+from data_platform.credentials import Credential
 from data_platform.errors import ConfigurationError
 from data_platform.serving.problems import Problem
 

@@ -7,29 +7,18 @@ event in the JSON format, with JSON data as it was sent. Reasons never repeat a 
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import orjson
 
 from data_platform.errors import ContractViolation
-from data_platform.serving.attributes import (
-    is_json,
-    media_type,
-    media_type_fault,
-    string_fault,
-    timestamp_fault,
-    uri_fault,
-    uri_reference_fault,
-)
+from data_platform.formats.cloudevents_rules import BINARY, DATA, event_fault, shown
+from data_platform.formats.cloudevents_types import is_json, media_type
 from data_platform.serving.json_text import Written, objects, on_one_line
 
-_REQUIRED = ("id", "source", "specversion", "type")
-_NAME = re.compile(r"[a-z0-9]+")
-_INTEGERS = range(-(1 << 31), 1 << 31)
 _PREFIX = b"ce-"
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 _ESCAPED = re.compile(rb"\\(.)")
@@ -102,10 +91,10 @@ def binary(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Lines:
             attribute = name[len(_PREFIX) :].decode("latin-1")
             if attribute == "datacontenttype":
                 raise InvalidEvents("datacontenttype stands in Content-Type, never in ce-datacontenttype")
-            if attribute in ("data", "data_base64"):
+            if attribute in (DATA, BINARY):
                 raise InvalidEvents(f"{attribute} is no attribute; the data is the body")
             if attribute in attributes:
-                raise InvalidEvents(f"{_shown(attribute)} stands in two headers")
+                raise InvalidEvents(f"{shown(attribute)} stands in two headers")
             attributes[attribute] = _unescaped(value, attribute)
     if fault := event_fault(attributes):
         raise InvalidEvents(fault)
@@ -131,30 +120,6 @@ def records(body: bytes) -> Lines:
     return Lines(body if body.endswith(b"\n") else body + b"\n", rows)
 
 
-def event_fault(event: Mapping[str, Any]) -> str:
-    """What is wrong with the attributes and data of an event, empty if nothing. Null means unset, but for data."""
-    for name in _REQUIRED:
-        if event.get(name) is None:
-            return f"{name} is missing"
-    for name, value in event.items():
-        check = _CHECKS.get(name)
-        if check is None:
-            if name != "data" and (fault := _extension_fault(name, value)):
-                return fault
-        elif type(value) is not str:
-            if value is not None:
-                return f"{name} is not a string"
-        elif not value:
-            return f"{name} is empty"
-        elif fault := check(value):
-            return f"{name} {fault}"
-    if event["specversion"] != "1.0":
-        return "specversion is not 1.0"
-    if "data" in event and event.get("data_base64") is not None:
-        return "data and data_base64 are both given"
-    return ""
-
-
 def _require_valid(event: object, index: int | None) -> None:
     if not isinstance(event, dict):
         raise InvalidEvents("an event is a JSON object", index=index)
@@ -166,38 +131,6 @@ def _require_unrepeated(event: Mapping[str, Any], written: Written, index: int |
     # A parser takes one of two members of the same name, the next parser the other one.
     if written.members != len(event):
         raise InvalidEvents("a member is given twice", index=index)
-
-
-def _extension_fault(name: str, value: object) -> str:
-    if _NAME.fullmatch(name) is None:
-        return f"{_shown(name)} is no attribute name; names consist of a-z and 0-9"
-    if type(value) is str:
-        fault = string_fault(value)
-        return f"{_shown(name)} {fault}" if fault else ""
-    if value is None or type(value) is bool or (type(value) is int and value in _INTEGERS):
-        return ""
-    return f"{_shown(name)} is neither a string, a boolean nor an integer of 32 bits"
-
-
-def _base64_fault(value: str) -> str:
-    try:
-        base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        return "is not Base64 (RFC 4648)"
-    return ""
-
-
-_CHECKS: dict[str, Callable[[str], str]] = {
-    "id": string_fault,
-    "source": uri_reference_fault,
-    "specversion": string_fault,
-    "type": string_fault,
-    "datacontenttype": media_type_fault,
-    "dataschema": uri_fault,
-    "subject": string_fault,
-    "time": timestamp_fault,
-    "data_base64": _base64_fault,
-}
 
 
 def _parsed(body: bytes, what: str = "the body is not JSON in UTF-8") -> Any:
@@ -230,7 +163,7 @@ def _data_member(content_type: str, body: bytes) -> bytes:
 
 def _ascii(value: bytes, attribute: str) -> bytes:
     if _PRINTABLE.fullmatch(value) is None:
-        raise InvalidEvents(f"the header of {_shown(attribute)} holds bytes that are not printable ASCII")
+        raise InvalidEvents(f"the header of {shown(attribute)} holds bytes that are not printable ASCII")
     return value.strip()
 
 
@@ -239,18 +172,13 @@ def _unescaped(value: bytes, attribute: str) -> str:
     value = _ascii(value, attribute)
     if b'"' in value:
         if b'"' in _QUOTED.sub(b"", value):
-            raise InvalidEvents(f"the header of {_shown(attribute)} has a quote that is not closed")
+            raise InvalidEvents(f"the header of {shown(attribute)} has a quote that is not closed")
         value = _QUOTED.sub(lambda quoted: _ESCAPED.sub(rb"\1", quoted[1]), value)
     if b"%" in value:
         if any(not match[1] for match in _PERCENT.finditer(value)):
-            raise InvalidEvents(f"the header of {_shown(attribute)} has a % without two hexadecimal digits")
+            raise InvalidEvents(f"the header of {shown(attribute)} has a % without two hexadecimal digits")
         value = _PERCENT.sub(lambda match: bytes.fromhex(match[1].decode()), value)
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InvalidEvents(f"the header of {_shown(attribute)} does not decode to UTF-8") from error
-
-
-def _shown(name: str) -> str:
-    """A name as it may stand in an answer: senders choose extension names, so nothing odd is sent back."""
-    return name if name.isascii() and name.isprintable() and len(name) <= 40 else "an extension attribute"
+        raise InvalidEvents(f"the header of {shown(attribute)} does not decode to UTF-8") from error

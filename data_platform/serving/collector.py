@@ -14,8 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -24,12 +23,12 @@ from data_platform.connectors.http_push.connector import Accepted, PushSource
 from data_platform.connectors.http_push.group_commit import GroupCommit
 from data_platform.connectors.http_push.write_ahead import QuotaReached
 from data_platform.errors import ConfigurationError, FatalError
+from data_platform.formats.cloudevents_types import media_type
 from data_platform.serving.api_description import describe
-from data_platform.serving.attributes import media_type
 from data_platform.serving.bearer import BearerGate
 from data_platform.serving.bodies import MemoryBudget, SenderLeft, read_body, too_large, unpacked
 from data_platform.serving.cloudevents import InvalidEvents, Lines, batch, binary, records, structured
-from data_platform.serving.problems import MEDIA_TYPE, Problem
+from data_platform.serving.problems import MEDIA_TYPE, Problem, answer_problem
 
 _MEMORY_BYTES = 64 << 20
 _QUOTA_RETRY_SECONDS = 5
@@ -162,19 +161,13 @@ def collector_app(sources: Sequence[PushSource]) -> FastAPI:
     app.state.endpoints = endpoints
     app.router.routes.extend(Route(path, endpoint) for path, endpoint in endpoints.items())
     app.add_api_route("/health", _health, summary="Whether the collector answers")
-    app.add_exception_handler(HTTPException, _http_problem)
+    app.add_exception_handler(HTTPException, answer_problem)
     describe(app, {endpoint.source.name: endpoint.source.path for endpoint in endpoints.values()})
     return app
 
 
 async def _health() -> dict[str, str]:
     return {"status": "ok"}
-
-
-async def _http_problem(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    problem = Problem(HTTPStatus(error.status_code), str(error.detail), headers=dict(error.headers or {}))
-    return Response(problem.body(), problem.status, {**problem.headers, "content-type": MEDIA_TYPE})
 
 
 def _single(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

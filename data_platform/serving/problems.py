@@ -6,6 +6,10 @@ import json
 from http import HTTPStatus
 from typing import Any
 
+from fastapi import Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -13,18 +17,25 @@ class Problem(Exception):
     """An answer that ends a request."""
 
     def __init__(
-        self, status: HTTPStatus, detail: str, *, headers: dict[str, str] | None = None, index: int | None = None
+        self, status: HTTPStatus, detail: str, *, headers: dict[str, str] | None = None, **members: int | str | None
     ) -> None:
+        """`members` are further members of the document, as `index`; None leaves one out."""
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.headers = headers or {}
-        self.index = index
+        self.members = {name: value for name, value in members.items() if value is not None}
 
     def body(self) -> bytes:
         """The problem document."""
         document: dict[str, Any] = {"type": "about:blank", "title": self.status.phrase, "status": self.status.value}
         document["detail"] = self.detail
-        if self.index is not None:
-            document["index"] = self.index
-        return json.dumps(document).encode()
+        return json.dumps(document | self.members).encode()
+
+
+async def answer_problem(_: Request, error: Exception) -> Response:
+    """Answers what a route raised: for FastAPI's table of exception handlers."""
+    if isinstance(error, HTTPException):
+        error = Problem(HTTPStatus(error.status_code), str(error.detail), headers=dict(error.headers or {}))
+    assert isinstance(error, Problem)
+    return Response(error.body(), error.status, {**error.headers, "content-type": MEDIA_TYPE})

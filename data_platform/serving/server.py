@@ -59,12 +59,12 @@ def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 0) -> ServerHandle:
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listener],), name="collector-http", daemon=True)
+    thread = threading.Thread(target=server.run, args=([listener],), name="http", daemon=True)
     thread.start()
     until = time.monotonic() + _START_SECONDS
     while not server.started:
         if not thread.is_alive() or time.monotonic() > until:
             listener.close()
-            raise FatalError("the collector's HTTP server did not start; its log says why")
+            raise FatalError("the HTTP server did not start; its log says why")
         time.sleep(0.005)
     return ServerHandle(listener.getsockname()[1], server, thread)

@@ -60,7 +60,7 @@ def read_graph(project: Project, *, cache: InputCache | None = None) -> Graph:
         name: tuple(sorted({r.target for r in _references(dataset) if r.target in datasets and r.target != name}))
         for name, dataset in datasets.items()
     }
-    inputs = {name: _inputs(dataset, cache) for name, dataset in datasets.items()}
+    inputs = {name: inputs_of(dataset, cache=cache) for name, dataset in datasets.items()}
     if cache is not None:
         cache.save()
     return Graph(inputs, references)
@@ -78,7 +78,8 @@ def lint_project(project: Project) -> list[Fault]:
     return faults
 
 
-def _inputs(dataset: Dataset, cache: InputCache | None) -> tuple[DatasetName, ...]:
+def inputs_of(dataset: Dataset, *, cache: InputCache | None = None) -> tuple[DatasetName, ...]:
+    """The datasets that a dataset's query reads; none where it cannot be read."""
     if dataset.sql_text is None:
         return ()
     known = cache.get(dataset.sql_text) if cache is not None else None

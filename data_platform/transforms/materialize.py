@@ -23,7 +23,7 @@ from data_platform.lakehouse.snapshots import Snapshot
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.lakehouse.tables import Lake
 from data_platform.metastore.engine import Metastore
-from data_platform.publication.candidate import Candidate, Change, Published, Run
+from data_platform.publication.candidate import Candidate, Change, Published, Run, size_of
 from data_platform.publication.heads import Heads
 from data_platform.publication.lease import Leases
 from data_platform.publication.publish import Publisher
@@ -97,7 +97,7 @@ class Materializer:
             CommitConflict: other writers were first five times in a row.
         """
         dataset = self.project.dataset(name)
-        run = replace(run, started_at=self.recorder.clock.now())  # one run may cover several datasets
+        run = replace(run, started_at=self.recorder.clock.now(), days=days)  # one run may cover several datasets
         self.recorder.started(str(name), run)
         try:
             with self.leases.hold(_ref(name).path):
@@ -137,6 +137,7 @@ class Materializer:
                 fates=self._fate_results(dataset, query, outcome),
                 partitions=computed.partitions,
                 targets=self._targets(dataset, pinned),
+                input_sizes={str(name): size_of(snapshot.files) for name, snapshot in pinned.snapshots.items()},
             )
             return self.publisher.publish(con, candidate)
 

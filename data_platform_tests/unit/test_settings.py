@@ -68,3 +68,23 @@ def test_every_wrong_setting_is_named_and_no_secret_is_shown(monkeypatch: pytest
     assert "DATA_PLATFORM_THREADS: " in message
     assert "DATA_PLATFORM_STORE: " in message
     assert "hush" not in message
+
+
+def test_sinks_of_lineage_are_words_separated_by_commas_and_their_options_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (load_settings().lineage_sinks, load_settings().lineage_options) == (("catalog",), {})
+    monkeypatch.setenv("DATA_PLATFORM_LINEAGE", "catalog, http://marquez:5000")
+    monkeypatch.setenv("DATA_PLATFORM_LINEAGE_OPTIONS", '{"http://marquez:5000": {"headers": {"x-key": "hush"}}}')
+    settings = load_settings()
+    assert settings.lineage_sinks == ("catalog", "http://marquez:5000")
+    assert settings.lineage_options == {"http://marquez:5000": {"headers": {"x-key": "hush"}}}
+    assert "hush" not in repr(settings)
+
+
+def test_sinks_that_cannot_be_read_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA_PLATFORM_LINEAGE", "catalog,,none")
+    monkeypatch.setenv("DATA_PLATFORM_LINEAGE_OPTIONS", "{hush")
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings()
+    assert "DATA_PLATFORM_LINEAGE: " in str(raised.value)
+    assert "DATA_PLATFORM_LINEAGE_OPTIONS: " in str(raised.value)
+    assert "hush" not in str(raised.value)

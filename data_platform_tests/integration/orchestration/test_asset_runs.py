@@ -51,7 +51,12 @@ def test_the_ledger_of_a_batch_is_shown_file_by_file(shop: Shop) -> None:
         else [record.data for record in _records(result)]
     )
     assert (line["file"], line["source"], line["raw"], line["rejected"]) == ("a.csv", 2, 1, 1)
-    assert verdicts(result, "raw.orders") == {"conservation": "passed", "readable": "failed", "heartbeat": "passed"}
+    assert verdicts(result, "raw.orders") == {
+        "conservation": "passed",
+        "readable": "failed",
+        "scale": "not_applicable",
+        "heartbeat": "passed",
+    }
 
 
 def test_columns_that_are_not_public_are_masked_wherever_values_show(shop: Shop) -> None:
@@ -119,6 +124,8 @@ def test_a_source_that_does_not_answer_is_tried_again(shop: Shop, monkeypatch: p
     answers = iter([SourceUnavailable("asleep"), SourceUnavailable("asleep")])
 
     class Sleepy:
+        place = ingester.place
+
         def ingest(self, entry: Any, run: Any) -> Any:
             error = next(answers, None)
             if error is not None:
@@ -130,7 +137,12 @@ def test_a_source_that_does_not_answer_is_tried_again(shop: Shop, monkeypatch: p
     result = shop.run("raw.orders")
     assert result.success
     assert result.retry_attempts_for_node("raw__shop__orders") == 2
-    assert verdicts(result, "raw.orders") == {"conservation": "passed", "readable": "passed", "heartbeat": "passed"}
+    assert verdicts(result, "raw.orders") == {
+        "conservation": "passed",
+        "readable": "passed",
+        "scale": "not_applicable",
+        "heartbeat": "passed",
+    }
     assert failures.MAX_RETRIES == 3
 
 

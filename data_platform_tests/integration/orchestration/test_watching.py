@@ -175,7 +175,7 @@ def test_what_a_collector_committed_becomes_a_materialization_once(shop: Shop, i
     assert isinstance(event, dg.AssetMaterialization)
     assert event.asset_key == RAW
     judged = {check.check_name: check.passed for check in checks if isinstance(check, dg.AssetCheckEvaluation)}
-    assert judged == {"conservation": True, "readable": True}
+    assert judged == {"conservation": True, "readable": True, "scale": True}
     assert event.metadata["raw_rows"].value == 2
     asked = [
         (request.tags["dagster/asset_partition_range_start"], request.tags["dagster/asset_partition_range_end"])

@@ -12,6 +12,7 @@ from data_platform.connectors.liveness import Facts, State, diagnose
 from data_platform.connectors.options import Options
 from data_platform.metastore.heartbeats import Heartbeat, MaintenanceWindow
 from data_platform.metastore.tables import Phase
+from data_platform.observability.kept_log import KeptLog
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 HOURLY = Options(expect_every=timedelta(hours=1), grace=timedelta(minutes=5))
@@ -145,3 +146,30 @@ def test_a_healthy_day_with_announced_restarts_raises_nothing_and_every_fault_in
         Facts(beat=replace(found, beat_at=moment - longest), recent_rows=40, is_stream=True), HOURLY, moment
     )
     assert judged.state is State.DEAD
+
+
+def kept(retained: int | None, *, status: str = "reserved") -> KeptLog:
+    return KeptLog(
+        slot="s", retained_bytes=retained, limit_bytes=100, server_limit_bytes=None, status=status, is_active=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        (None, State.LIVE),
+        (kept(0), State.LIVE),
+        (kept(100, status="extended"), State.LIVE),
+        (kept(101), State.HOARDING),
+        (kept(5, status="unreserved"), State.HOARDING),  # the source is about to give it up
+        (kept(None, status="lost"), State.FAILED),
+        (kept(5, status="lost"), State.FAILED),
+    ],
+)
+def test_log_that_the_source_keeps_is_judged_whether_the_connector_runs_or_not(
+    log: KeptLog | None, expected: State
+) -> None:
+    assert diagnose(Facts(beat=beat(), recent_rows=1, is_stream=True, kept=log), HOURLY, NOW).state is expected
+    stopped = diagnose(Facts(beat=beat(ago=600), recent_rows=1, is_stream=True, kept=log), HOURLY, NOW)
+    assert stopped.state is (State.DEAD if expected is State.LIVE else expected)
+    assert "no beat for 600 s" in stopped.detail

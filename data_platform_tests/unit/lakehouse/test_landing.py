@@ -5,6 +5,7 @@ import hashlib
 import json
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -112,6 +113,28 @@ def test_tampering_names_the_object(log: LandingLog, tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(TamperedObject, match=r"a.csv.*is missing"):
         log.verify(landed)
+
+
+def test_bytes_just_written_are_spared_one_reading_and_no_more(
+    log: LandingLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    opened = LocalStore.open
+
+    def watched(self: LocalStore, key: str) -> BinaryIO:
+        read.append(key)
+        return opened(self, key)
+
+    monkeypatch.setattr(LocalStore, "open", watched)
+    landed = log.land(b"original", "a.csv")
+    log.verify(landed)
+    assert read == []
+    log.verify(landed)
+    assert read == [landed.key]
+    other = LandingLog(LocalStore(str(tmp_path)), "commerce", "orders")
+    other.land(b"original", "a.csv")  # was there before: nobody knows what it holds now
+    other.verify(landed)
+    assert read == [landed.key] * 2
 
 
 def test_a_number_is_given_to_one_manifest_only_and_none_is_left_out(log: LandingLog) -> None:

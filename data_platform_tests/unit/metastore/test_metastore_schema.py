@@ -24,6 +24,12 @@ def run_python(code: str) -> str:
     return done.stdout.strip()
 
 
+def declared_in_python(name: str | None, kind: str, _parents: object) -> bool:
+    return kind != "table" or not str(name).startswith(
+        "catalog_search"
+    )  # full text is of another kind on each database
+
+
 def test_the_first_migration_creates_the_schema_and_the_second_changes_nothing(url: str) -> None:
     metastore = open_metastore(url)
     assert metastore.migrate() is True
@@ -35,7 +41,8 @@ def test_the_revisions_lead_to_exactly_the_declared_tables(url: str) -> None:
     database = Database(url)
     schema.migrate(database)
     with database.reading() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_name": declared_in_python}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, METADATA) == []
     database.close()
 

@@ -102,7 +102,7 @@ def test_events_wait_in_the_order_in_which_they_were_appended(metastore: Metasto
 
 def test_an_event_appended_again_is_neither_doubled_nor_sent_again(metastore: Metastore) -> None:
     metastore.outbox.append([event("a"), event("a")])
-    metastore.outbox.mark_sent([entry.id for entry in metastore.outbox.pending() if entry.id is not None], at=NOW)
+    metastore.outbox.mark_sent(metastore.outbox.newest(), at=NOW)
     metastore.outbox.append([event("a")])
     assert metastore.outbox.pending() == ()
 
@@ -111,7 +111,7 @@ def test_pruning_the_outbox_never_touches_unsent_events(metastore: Metastore) ->
     metastore.outbox.append([event("a"), event("b")])
     first = metastore.outbox.pending()[0].id
     assert first is not None
-    metastore.outbox.mark_sent([first], at=NOW)
+    metastore.outbox.mark_sent(first, at=NOW)
     assert metastore.outbox.prune(NOW) == 0
     assert metastore.outbox.prune(NOW + timedelta(seconds=1)) == 1
     assert [entry.event_id for entry in metastore.outbox.pending()] == ["b"]
@@ -121,7 +121,7 @@ def test_an_id_of_the_outbox_is_never_given_twice(metastore: Metastore) -> None:
     metastore.outbox.append([event("a")])
     first = metastore.outbox.pending()[0].id
     assert first is not None
-    metastore.outbox.mark_sent([first], at=NOW)
+    metastore.outbox.mark_sent(first, at=NOW)
     metastore.outbox.prune(NOW + timedelta(seconds=1))
     metastore.outbox.append([event("b")])
     second = metastore.outbox.pending()[0].id

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data_platform.clock import SystemClock
-from data_platform.connectors.credentials import Credential, CredentialRef
+from data_platform.credentials import Credential, CredentialRef
 from data_platform.serving import bearer
 from data_platform.serving.bearer import BearerGate
 from data_platform.serving.problems import Problem

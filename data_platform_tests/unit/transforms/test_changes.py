@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from data_platform.cli.driven import driven_by
 from data_platform.contracts.domains import Project, discover
 from data_platform.contracts.model import Deletes
 from data_platform.contracts.rules import rules_of
 from data_platform.errors import Fault
 from data_platform.quality.proof import prove
+from data_platform.transforms.driven import driven_by
 from data_platform.transforms.graph import lint_project
 from data_platform.transforms.recipe import completed, query_of
 from data_platform_tests.kit import Kit, dataset

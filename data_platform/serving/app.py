@@ -1,0 +1,66 @@
+"""The application that `data-platform serve` starts: console, API, and the receiving side of lineage, on loopback.
+
+Requests must name this machine in their Host header, so that no web page can reach it through a name of its own (DNS
+rebinding), and pages may load nothing from elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from importlib import resources
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from data_platform.serving.api.catalog import catalog_routes
+from data_platform.serving.api.lineage_events import lineage_routes
+from data_platform.serving.console.pages import answer_page, console_routes
+from data_platform.serving.problems import Problem, answer_problem
+from data_platform.wiring import Platform, code_version
+
+API = "/api/v1"
+_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+_HEADERS = {
+    "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "frame-ancestors 'none'; form-action 'self'; base-uri 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+}
+
+
+def platform_app(platform: Platform) -> FastAPI:
+    """Console and API over one platform."""
+    app = FastAPI(
+        title="data platform",
+        version=code_version(),
+        description="The catalog over HTTP: search, lineage, impact, history, and the intake of OpenLineage events.",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS)
+    app.middleware("http")(_guarded)
+    app.include_router(lineage_routes(platform.intake.take), prefix=API)
+    app.include_router(catalog_routes(platform), prefix=API)
+    app.include_router(console_routes(platform), include_in_schema=False)
+    static = Path(str(resources.files("data_platform.serving.console").joinpath("static")))
+    app.mount("/static", StaticFiles(directory=static), name="static")
+    app.add_exception_handler(Problem, _answer_error)
+    app.add_exception_handler(HTTPException, _answer_error)
+    return app
+
+
+async def _guarded(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await call_next(request)
+    response.headers.update(_HEADERS)
+    return response
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    """A problem document for programs, a page for people."""
+    is_program = request.url.path.startswith(("/api/", "/static/"))
+    return await (answer_problem if is_program else answer_page)(request, error)

@@ -1,0 +1,1 @@
+"""The console: the catalog as pages for people. What programs ask over HTTP is in `serving.api`."""

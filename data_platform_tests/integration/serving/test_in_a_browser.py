@@ -1,0 +1,131 @@
+"""The console in a real browser: what a person does, by mouse and by keyboard."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install 'data-platform[dev]'")
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from data_platform.serving.app import platform_app
+from data_platform.serving.server import serve
+from data_platform_tests.integration.serving.conftest import Shop
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium (Debian package chromium)")
+
+
+@pytest.fixture(scope="module")
+def address(shop: Shop) -> Iterator[str]:
+    server = serve(platform_app(shop.kit.platform))
+    yield f"http://127.0.0.1:{server.port}"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    opened = context.new_page()
+    opened.set_default_timeout(15_000)
+    said: list[str] = []
+    opened.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    yield opened
+    context.close()
+    assert said == []
+
+
+def test_from_a_word_to_the_origin_of_a_column_and_to_who_breaks_if_it_goes(page: Page, address: str) -> None:
+    page.goto(address)
+    page.keyboard.press("/")
+    page.keyboard.type("revenue")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="served.shop.totals").click()
+    row = page.locator("#column-revenue")
+    assert row.get_by_role("link", name="curated.shop.orders.amount").is_visible()
+
+    row.get_by_role("link", name="Lineage of revenue").click()
+    page.locator("#canvas[data-ready]").wait_for()
+    page.get_by_text("The same as a list").wait_for()
+    listed = page.locator("details").inner_text() if page.locator("details[open]").count() else ""
+    if not listed:
+        page.get_by_text("The same as a list").click()
+        listed = page.locator("details").inner_text()
+    assert "raw.shop.orders.amount" in listed
+
+    page.goto(f"{address}/datasets/raw.shop.orders")
+    page.locator("#column-amount").get_by_role("link", name="Impact of amount").click()
+    hits = page.locator("main table").inner_text()
+    assert "served.shop.totals" in hits
+    assert "revenue" in hits
+
+
+def test_results_follow_the_typing_and_the_arrow_keys_walk_through_them(page: Page, address: str) -> None:
+    page.goto(f"{address}/search")
+    page.locator(".search").first.click()
+    page.keyboard.type("totals")
+    page.wait_for_url("**/search?q=totals")
+    expect(page.locator(".hits li")).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/datasets/served.shop.totals")
+
+
+def test_nothing_found_says_what_to_do(page: Page, address: str) -> None:
+    page.goto(f"{address}/search?q=zebra")
+    assert "Try fewer or shorter words" in page.locator("#results").inner_text()
+
+
+def test_light_and_dark_are_kept(page: Page, address: str) -> None:
+    page.goto(address)
+    before = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.get_by_role("button", name="Light or dark").click()
+    after = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert before != after
+    page.reload()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == after
+
+
+def test_a_telephone_shows_pages_without_sideways_scrolling(browser: Browser, address: str) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    for path in ("/", "/search", "/datasets/served.shop.totals", "/lineage/served.shop.totals", "/connectors"):
+        page.goto(address + path)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    context.close()
+
+
+def test_two_thousand_datasets_are_drawn_and_can_be_searched(
+    page: Page, address: str, shop: Shop, tmp_path: Path
+) -> None:
+    events = [
+        {
+            "eventTime": "2026-03-20T12:00:00Z",
+            "producer": "https://example.com",
+            "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/JobEvent",
+            "job": {"namespace": "big", "name": f"job{n}"},
+            "inputs": [{"namespace": "big", "name": f"table{(n - 1) // 2}"}],
+            "outputs": [{"namespace": "big", "name": f"table{n}"}],
+        }
+        for n in range(1, 1990)
+    ]
+    answer = shop.client.post("/api/v1/lineage/batch", json=events)
+    assert answer.json()["summary"]["failed"] == 0
+    page.goto(f"{address}/lineage/big%2Ftable0?direction=down&depth=50")
+    page.locator("#canvas[data-ready='1990']").wait_for()
+    page.locator("#find").fill("table1700")
+    page.screenshot(path=tmp_path / "graph.png")
+    assert (tmp_path / "graph.png").stat().st_size > 10_000
