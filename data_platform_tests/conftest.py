@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import warnings
 from collections.abc import Callable, Iterator
 
 import pytest
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than cores: tests of brokers and servers wait most of the time."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The edges into the outputs of jobs: from the datasets that the output's newest run read, and from those that its
-lineage facets name. They are written only where they changed.
+lineage facets name. Where a run wrote several datasets, the facets say which of what it read went into which of them.
+They are written only where they changed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ def derive_edges(
 
     `traced` are outputs of which the run or what it read changed, `retraced` those whose lineage facets changed.
     """
-    touched = {*traced, *retraced}
+    retraced = set(retraced)
+    touched = retraced.union(traced)
     if not touched:
         return
     found = facts.outputs(datasets={dataset for _, dataset in touched})
@@ -37,10 +39,13 @@ def derive_edges(
         place: frozenset(one for one, _ in runs[line.run_id].inputs) if line.run_id else frozenset(line.inputs)
         for place, line in outputs.items()
     }
+    alone = {place for place, line in outputs.items() if not line.run_id or len(runs[line.run_id].outputs) < 2}
     superseded = {place for place in touched if place[0] == 0 and place[1] in told}
     before = derived.edges_of({dataset for _, dataset in touched})
-    changed = [p for p in sorted(touched) if p in retraced or read[p] != before.get(p, frozenset()) or not p[0]]
-    edges = _write(facts, derived, {place: outputs[place] for place in changed if place not in superseded}, read)
+    same = {p for p in touched & alone if p[0] and read[p] == before.get(p, frozenset())} - retraced
+    changed = sorted(touched - same)
+    written = {place: outputs[place] for place in changed if place not in superseded}
+    edges = _write(facts, derived, written, read, alone)
     derived.put_edges(superseded, (), ())
     sources = {source for place in changed for source in before.get(place, frozenset())}
     derived.count_readers(sources | {source for source, _, _ in edges})
@@ -51,6 +56,7 @@ def _write(
     derived: CatalogDerived,
     outputs: Mapping[Place, OutputLine],
     read: Mapping[Place, frozenset[int]],
+    alone: Collection[Place],
 ) -> list[tuple[int, int, int]]:
     bodies: dict[int, list[dict[str, Any]]] = {}
     for line in facts.facets("written", {output.id for output in outputs.values()}, bodies=True):
@@ -61,9 +67,10 @@ def _write(
     edges: list[tuple[int, int, int]] = []
     columns: dict[tuple[Any, ...], ColumnEdge] = {}
     for (job, dataset), output in outputs.items():
-        sources = set(read[job, dataset])
+        named = {ids[key] for facet in bodies.get(output.id, ()) for key in source_keys(facet)}
+        is_told = (job, dataset) not in alone and named & read[job, dataset]
+        sources = named if is_told else named | read[job, dataset]
         for facet in bodies.get(output.id, ()):
-            sources.update(ids[key] for key in source_keys(facet))
             for edge in _column_edges(facet, job=job, dataset=dataset, ids=ids):
                 place = (
                     edge.dst_id,

@@ -55,7 +55,8 @@ class Entry:
 
     Attributes:
         facets, input_facets, output_facets: by name, as they came last.
-        sources: by column; under the empty name what influences all of the dataset.
+        sources: by column, none for a column that is made of no other; under the empty name what influences all of
+            the dataset.
         traced: the lineage facets by the job (namespace and name with a space between) that told them; empty for none.
         around: one step both ways.
         writers: jobs (namespace, name).
@@ -116,7 +117,9 @@ class Entries:
         datasets = self.metastore.catalog.reads.datasets({edge.src_id for edge in edges if edge.src_id}, tx=tx)
         found: dict[str, dict[Source, None]] = {}
         for edge in sorted(edges, key=lambda e: (e.dst_column, e.kind, e.src_id, e.src_column, e.subtype)):
-            if edge.src_id in datasets:
+            if not edge.src_id:
+                found.setdefault(edge.dst_column, {})
+            elif edge.src_id in datasets:
                 source = Source(
                     dataset=datasets[edge.src_id], column=edge.src_column, kind=edge.kind, subtype=edge.subtype
                 )

@@ -65,7 +65,7 @@ class Settling:
         self._derive_cards()
 
     def _settle_runs(self) -> set[str]:
-        """The ids of known runs that read more datasets than was known."""
+        """The ids of known runs that read more datasets than was known, or turn out to write several."""
         known = self._facts.runs(self._gathered.runs)
         lines, reread = [], set()
         for run_id, fact in self._gathered.runs.items():
@@ -75,9 +75,10 @@ class Settling:
                 continue
             lines.append(line)
             read = {one for one, _ in line.inputs} - {one for one, _ in (before.inputs if before else ())}
+            written = set(line.outputs) - set(before.outputs if before else ())
             self._reads.update(read)
-            self._writes.update(set(line.outputs) - set(before.outputs if before else ()))
-            if before and read:
+            self._writes.update(written)
+            if before and (read or (written and len(line.outputs) > 1)):
                 reread.add(run_id)
         self._facts.put_runs(lines)
         return reread

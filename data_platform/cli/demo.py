@@ -158,6 +158,7 @@ def _say_next(settings: Settings, standings: Sequence[Standing], seconds: float)
     served = [each.dataset for each in standings if each.dataset.startswith(f"{Layer.SERVED.value}.")]
     say(
         f"\ndone in {seconds:.0f} s. Next:\n"
+        "  data-platform serve                           the catalog: what each column means, where it comes from\n"
         "  dagster dev                                   assets, checks and runs, on http://127.0.0.1:3000\n"
         f'  data-platform query "SELECT * FROM {next(iter(sorted(served)), "served.shop.orders")} LIMIT 10"\n'
         "  data-platform quarantine list                 what was held back, and by which rule\n"

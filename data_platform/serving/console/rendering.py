@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from data_platform.catalog.event import PLATFORM
 from data_platform.catalog.naming import display
@@ -55,6 +56,11 @@ def shown(dataset: DatasetLine) -> str:
     return display(dataset)
 
 
+def breakable(name: str) -> Markup:
+    """A dotted name that a narrow column may break after a dot."""
+    return Markup(".<wbr>").join(name.split("."))
+
+
 def _key(name: str, namespace: str | None) -> str:
     return name if namespace in (None, PLATFORM) else f"{namespace}/{name}"
 
@@ -69,4 +75,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals.update(dataset_href=dataset_href, lineage_href=lineage_href)
+    made.filters["breakable"] = breakable
     return made

@@ -17,9 +17,9 @@ from data_platform.catalog.history import SchemaChange, history_of
 from data_platform.catalog.impact import impact_of
 from data_platform.catalog.naming import Named
 from data_platform.catalog.search import Hit
-from data_platform.contracts.model import DatasetName
 from data_platform.metastore.catalog_reads import DatasetLine
 from data_platform.serving.console.rendering import (
+    LAYERS,
     dataset_href,
     domain_of,
     href_of,
@@ -54,7 +54,8 @@ class Tile:
 def home(platform: Platform) -> dict[str, Any]:
     """The start page."""
     store = platform.metastore.catalog
-    names = [DatasetName.parse(name) for name in store.overview.names(PLATFORM) if name.count(".") == len("..")]
+    names = [name.split(".") for name in store.overview.names(PLATFORM)]
+    domains = Counter(parts[1] for parts in names if parts[0] in LAYERS and len(parts) > 1)
     counts = store.reads.counts()
     coverage = column_coverage(store)
     columns, traced = sum(one.columns for one in coverage), sum(one.traced for one in coverage)
@@ -67,7 +68,7 @@ def home(platform: Platform) -> dict[str, Any]:
     return {
         "tiles": tiles,
         "recent": [_brief(one.dataset, at=one.at) for one in store.overview.written_last()],
-        "domains": [{"name": n, "count": c} for n, c in sorted(Counter(name.domain for name in names).items())],
+        "domains": [{"name": name, "count": count} for name, count in sorted(domains.items())],
         "attention": [
             _brief(line, standing=_standing(line), why=_why(line)) for line in store.overview.wanting(limit=_NEAR)
         ],
@@ -222,7 +223,7 @@ def _column(entry: Entry, column: Any) -> dict[str, Any]:
         "description": column.description,
         "classification": column.classification,
         "sources": [{"text": text, "href": href} for text, href in sorted(direct)],
-        "is_constant": bool(sources) and not direct,
+        "is_constant": column.name in entry.sources and not direct,
     }
 
 

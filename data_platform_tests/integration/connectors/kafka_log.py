@@ -16,6 +16,7 @@ from data_platform.contracts.model import DatasetName
 from data_platform_tests.integration.connectors.kafka_broker import KafkaBroker
 
 NOWHERE: Mapping[str, Any] = {"offsets": {"0": 0, "1": 0, "2": 0, "3": 0}}
+PATIENT = 2.0  # linger_seconds that gather all partitions into one poll, on a busy machine too
 TOPICS = (f"topic-{number}" for number in itertools.count())
 
 Opens = Callable[..., Kafka]

@@ -16,6 +16,7 @@ from data_platform.errors import ConfigurationError
 from data_platform_tests.integration.connectors.kafka_broker import Gate, KafkaBroker
 from data_platform_tests.integration.connectors.kafka_log import (
     NOWHERE,
+    PATIENT,
     TOPICS,
     Log,
     Opens,
@@ -47,7 +48,7 @@ def test_each_partition_becomes_a_file_and_a_restart_goes_on_where_the_log_ends(
 ) -> None:
     broker.produce(topic, numbers(0, 5))
     broker.produce(topic, numbers(5, 8), partition=2)
-    connector = connect()
+    connector = connect(linger_seconds=PATIENT)
     poll = polled(connector, {})
     assert [(d.name, d.source_partition) for d in poll.deliveries] == [
         (f"{topic}/0/0-4.ndjson", "0"),
@@ -108,7 +109,7 @@ def test_an_older_or_newer_position_is_gone_to_and_a_lost_batch_is_read_again(
 ) -> None:
     broker.produce(topic, numbers(0, 100))
     broker.produce(topic, numbers(100, 200), partition=3)
-    connector = connect()
+    connector = connect(linger_seconds=PATIENT)
     whole = polled(connector, NOWHERE)
     for _ in range(2):  # as when another process won the manifest, or this one failed before its own
         again = polled(connector, NOWHERE)
@@ -166,7 +167,7 @@ def test_a_poll_stops_at_its_bounds_and_the_next_goes_on(
 ) -> None:
     for partition in (0, 1):
         broker.produce(topic, numbers(100, 300), partition=partition)  # each is a line of 10 bytes
-    connector, log, backlogs, sizes = connect(**limit), Log(), [], []
+    connector, log, backlogs, sizes = connect(linger_seconds=PATIENT, **limit), Log(), [], []
     while (poll := log.take(connector)) is not None:
         sizes.append(sum(delivery.size_bytes for delivery in poll.deliveries))
         backlogs.append(poll.backlog)
@@ -179,7 +180,7 @@ def test_the_ends_of_transactions_move_the_position_and_leave_no_backlog(
     broker: KafkaBroker, topic: str, connect: Opens
 ) -> None:
     broker.transaction(topic, numbers(0, 3))
-    connector = connect()
+    connector = connect(linger_seconds=PATIENT)
     poll = polled(connector, {})
     assert [(d.name, lines(d.path)) for d in poll.deliveries] == [(f"{topic}/0/0-2.ndjson", numbers(0, 3))]
     assert (poll.position_to["offsets"]["0"], poll.backlog) == (4, 0)  # type: ignore[index, call-overload]
@@ -195,7 +196,7 @@ def test_what_was_aborted_is_not_read_and_the_position_moves_behind_it(
     broker.transaction(topic, numbers(0, 3), is_committed=False)
     gate = Gate(broker, aborted=0)
     try:
-        connector = connect(bootstrap=gate.address)
+        connector = connect(bootstrap=gate.address, linger_seconds=PATIENT)
         nothing = polled(connector, NOWHERE)
         assert (nothing.deliveries, nothing.position_to) == ((), {"offsets": {"0": 4, "1": 0, "2": 0, "3": 0}})
         assert nothing.backlog == 0

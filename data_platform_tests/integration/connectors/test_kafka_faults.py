@@ -87,6 +87,18 @@ def test_an_offset_that_goes_while_it_is_asked_for_is_a_gap(broker: KafkaBroker,
         member.close()
 
 
+def once_there(take: Callable[[], object]) -> None:
+    """Polls again while the client has not yet seen that the brokers are back."""
+    for _ in range(20):
+        try:
+            take()
+        except SourceUnavailable:
+            threading.Event().wait(0.5)
+        else:
+            return
+    raise AssertionError("the brokers did not come back")
+
+
 def test_a_broker_that_comes_back_is_read_on_from(broker: KafkaBroker, topic: str, connect: Opens) -> None:
     gate = Gate(broker)
     try:
@@ -100,6 +112,7 @@ def test_a_broker_that_comes_back_is_read_on_from(broker: KafkaBroker, topic: st
         with pytest.raises(SourceUnavailable):
             connector.peek(log.position, never)
         gate.open()
+        once_there(lambda: log.take(connector))
         log.take_all(connector)
         assert log.lines == {"0": numbers(0, 20)}
         connector.close()
@@ -128,11 +141,11 @@ def test_a_credential_is_read_again_when_it_is_refused_and_never_shown(
         gate.shut()  # as a broker ends a session whose credential is no longer good
         gate.open()
         with pytest.raises(SourceRefused) as refused:
-            with_renewal(connector.credential, lambda: log.take(connector))
+            once_there(lambda: with_renewal(connector.credential, lambda: log.take(connector)))
         assert "secret" not in str(refused.value)
         secret.write_text("new-secret")
         broker.produce(topic, numbers(10, 20))
-        with_renewal(connector.credential, lambda: log.take(connector))
+        once_there(lambda: with_renewal(connector.credential, lambda: log.take(connector)))
         log.take_all(connector)
         assert log.lines == {"0": numbers(0, 20)}
         connector.close()

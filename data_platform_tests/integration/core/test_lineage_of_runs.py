@@ -208,7 +208,7 @@ def test_contracts_that_never_ran_are_told_once_for_each_of_their_states(shop: K
     assert [i["name"] for i in jobs["served.shop.daily"]["inputs"]] == ["curated.shop.orders"]
     assert [(i["namespace"], i["name"]) for i in jobs["raw.shop.orders"]["inputs"]] == [("file", "orders")]
     datasets = {e["dataset"]["name"]: e["dataset"]["facets"] for e in once if "dataset" in e}
-    assert set(datasets["served.shop.daily"]["columnLineage"]["fields"]) == {"day", "total"}
+    assert set(datasets["served.shop.daily"]["columnLineage"]["fields"]) == {"day", "orders", "total"}
     shop.served("daily", ["day date key"], "SELECT DISTINCT day FROM curated.shop.orders", materialization="table")
     shop.platform.recorder.register()
     assert len(events(shop)) == 8

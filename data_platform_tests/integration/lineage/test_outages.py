@@ -152,7 +152,7 @@ def test_at_its_end_a_command_tries_once_and_not_again_before_it_is_time(kit: Ki
     for _ in range(5):
         send_a_little(kit.platform)
     assert backend.asked == 1
-    assert len(in_catalog(kit)) == 2
+    assert len(in_catalog(kit)) == len(outbox(kit)) >= 2
 
 
 def test_a_sink_that_hangs_delays_no_other(kit: Kit, backend: Backend, events_file: Path) -> None:

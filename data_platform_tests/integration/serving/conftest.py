@@ -58,6 +58,11 @@ def ran_once(folder: Path) -> Kit:
     kit.drop("orders/1.csv", csv_text(("order_id", "ordered_at", "amount"), rows))
     kit.ingest("orders")
     kit.refresh("curated.orders")
+    kit.served("days", ("day date key",), "SELECT DISTINCT day FROM served.shop.totals", materialization="table")
     kit.refresh("served.totals")
+    kit.refresh("served.days")
+    served = [made.contract for name, made in kit.platform.project.datasets.items() if name.layer == "served"]
+    built = kit.platform.warehouse.build(served)
+    kit.platform.recorder.exported(kit.run(), built.versions, built.rows)
     kit.platform.delivery.once()
     return kit

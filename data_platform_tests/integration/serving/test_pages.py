@@ -60,6 +60,19 @@ def test_a_page_that_is_not_there_says_where_to_go_on(shop: Shop) -> None:
     assert answer.headers["content-type"].startswith("text/html")
 
 
+def test_the_start_counts_the_datasets_of_each_domain(shop: Shop) -> None:
+    assert re.search(r"shop</a>\s*<span[^>]*>4<", shop.client.get("/").text)
+
+
+def test_a_table_of_the_warehouse_is_a_use_of_its_own_dataset_only(shop: Shop) -> None:
+    text = shop.client.get(DATASET).text
+    used_by = text[text.index("Used by") :]
+    assert re.findall(r">([\w.]+)</a>", used_by[: used_by.index("</section>")]) == [
+        "served.shop.days",
+        "warehouse.shop.totals",
+    ]
+
+
 def test_the_ledger_of_a_dataset_says_where_every_row_went(shop: Shop) -> None:
     text = shop.client.get("/datasets/curated.shop.orders?section=ledger").text
     rows = re.findall(r"""<tr><td class="mono">(\S+)</td>(.*?)</tr>""", text)

@@ -97,7 +97,7 @@ def dump(metastore: Metastore) -> dict[str, Any]:
 
 @given(sent=st.lists(events(), min_size=1, max_size=10), seed=st.integers(0, 2**32))
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_any_order_of_events_some_twice_ends_in_the_same_catalog(
     tmp_path_factory: pytest.TempPathFactory, sent: list[dict[str, Any]], seed: int

@@ -174,6 +174,21 @@ def test_a_walk_through_a_cycle_ends(intake: Intake, metastore: Metastore) -> No
     assert [display(hit.dataset) for hit in impact_of(metastore.catalog, start).hits] == ["b"]
 
 
+def test_of_a_run_with_several_outputs_the_column_lineage_says_what_went_where(
+    intake: Intake, metastore: Metastore
+) -> None:
+    read = [dataset("a"), dataset("b"), dataset("c")]
+    written = [
+        dataset("a2", columnLineage=traced(x=[("a", "x")])),
+        dataset("b2", columnLineage=traced(x=[("b", "x")], y=[("elsewhere", "y")])),
+        dataset("all"),
+    ]
+    for outputs in (written[:1], written):  # the second event shows that the run writes more than one
+        intake.take(texts(run_event(inputs=read, outputs=outputs, at=f"2026-03-01T10:00:0{len(outputs)}Z")))
+    made_of = {name: set(steps(metastore, name, up=1)) - {name} for name in ("a2", "b2", "all")}
+    assert made_of == {"a2": {"a"}, "b2": {"b", "elsewhere"}, "all": {"a", "b", "c"}}
+
+
 def test_a_walk_stops_at_its_limit_and_says_so(intake: Intake, metastore: Metastore) -> None:
     runs = [run_event(run=n, job=f"j{n}", inputs=[dataset("a")], outputs=[dataset(f"out-{n:02}")]) for n in range(30)]
     intake.take(texts(*runs))
@@ -256,6 +271,7 @@ def test_an_entry_holds_what_a_page_shows(catalog: Metastore) -> None:
     assert made_of == {
         "": [("curated.shop.orders", "status", "indirect")],
         "day": [("raw.shop.orders", "ordered_at", "direct")],
+        "orders": [],  # counted
         "revenue": [("curated.shop.orders", "amount", "direct")],
     }
     assert entry.writers == (("data_platform", "served.shop.revenue"),)

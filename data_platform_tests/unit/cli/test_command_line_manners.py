@@ -125,5 +125,5 @@ def test_json_is_one_document_and_nothing_else(
     monkeypatch.chdir(tmp_path)
     assert run(["contracts", "lint", "--json", str(tmp_path)]) == 0
     captured = capsys.readouterr()
-    assert json.loads(captured.out) == {"datasets": 0, "faults": []}
+    assert json.loads(captured.out) == {"datasets": 0, "faults": [], "reminders": []}
     assert captured.err == ""
