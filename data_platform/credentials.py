@@ -98,7 +98,7 @@ def with_renewal(credential: Credential | None, call: Callable[[], _ResultT]) ->
 
 def _read(ref: CredentialRef) -> str:
     if ref.env is not None:
-        found = os.environ.get(ref.env)
+        found = os.environ.get(ref.env, "").strip()
         if not found:
             raise ConfigurationError(f"the environment variable {ref.env} is not set; it should hold a credential")
         return found

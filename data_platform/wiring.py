@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 
 from data_platform.catalog.intake import Intake
+from data_platform.catalog.scanning import Scanner
+from data_platform.catalog.settlement import Settlement
 from data_platform.clock import Clock, SystemClock
 from data_platform.connectors.ingest import Ingester
 from data_platform.connectors.protocol import Place
@@ -23,6 +25,7 @@ from data_platform.lakehouse.duck import Engine
 from data_platform.lakehouse.object_store import ObjectStore, open_store
 from data_platform.lakehouse.tables import Lake
 from data_platform.lineage.delivery import Delivery
+from data_platform.lineage.names import PLATFORM
 from data_platform.lineage.sinks.kinds import open_sinks
 from data_platform.lineage.sinks.protocol import SinkPlace
 from data_platform.metastore.engine import Metastore, open_metastore
@@ -130,7 +133,7 @@ class Platform:
 
         facts = FactsOf(
             project=self.project,
-            namespace="data_platform",
+            namespace=PLATFORM,
             store=self.settings.store,
             lineage=ProjectLineage(
                 self.project,
@@ -152,11 +155,7 @@ class Platform:
         Raises:
             ConfigurationError: a sink's kind, address or options cannot be used.
         """
-
-        def take(events: Sequence[tuple[str, str]]) -> None:
-            self.intake.take([payload for _, payload in events])
-
-        place = SinkPlace(clock=self.clock, take=take)
+        place = SinkPlace(clock=self.clock, take=self.intake.refusals)
         return Delivery(
             sinks=open_sinks(self.settings.lineage_sinks, self.settings.lineage_options, place),
             metastore=self.metastore,
@@ -165,10 +164,32 @@ class Platform:
         )
 
     @cached_property
+    def scanner(self) -> Scanner:
+        """Compares what is in the store with contracts and ledger."""
+        return Scanner(
+            lake=self.lake,
+            project=self.project,
+            metastore=self.metastore,
+            recorder=self.recorder,
+            clock=self.clock,
+            served_file=self.settings.warehouse_file,
+            built_versions=self.warehouse.built_versions,
+        )
+
+    @cached_property
+    def settlement(self) -> Settlement:
+        """Carries out what people decide about what a scan found."""
+        return Settlement(scanner=self.scanner)
+
+    @cached_property
     def registration(self) -> Registration:
         """Tells the lineage of what never ran."""
-        remembered = self.settings.home / "cache" / "registered"
-        return Registration(recorder=self.recorder, project=self.project, remembered=remembered)
+        return Registration(
+            recorder=self.recorder,
+            project=self.project,
+            place=str(self.settings.home.absolute()),
+            around=(self.settings.store, code_version()),
+        )
 
     @cached_property
     def recovery(self) -> Recovery:

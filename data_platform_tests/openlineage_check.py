@@ -20,6 +20,7 @@ from referencing import Registry, Resource
 import data_platform.lineage
 
 STANDARD = Path(__file__).parents[2] / "shared" / "standards" / "openlineage"
+ABSENT = f"the OpenLineage schemas are not at {STANDARD}"
 OWN_SCHEMAS = Path(data_platform.lineage.__file__).parent / "schemas"
 CORE = "https://openlineage.io/spec/2-0-2/OpenLineage.json"
 
@@ -73,7 +74,7 @@ class EventCheck:
 
 @cache
 def loaded_check() -> EventCheck | None:
-    """The check; None where the published schemas are not beside the project."""
+    """The check; None where the published schemas are not beside the project, which every session says at its end."""
     return EventCheck() if STANDARD.is_dir() else None
 
 
@@ -81,7 +82,7 @@ def event_check() -> EventCheck:
     """The check; skips the test where the published schemas are not beside the project."""
     check = loaded_check()
     if check is None:
-        pytest.skip(f"the OpenLineage schemas are not at {STANDARD}")
+        pytest.skip(ABSENT)
     return check
 
 

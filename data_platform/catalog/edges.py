@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from data_platform.catalog.event import Key
-from data_platform.catalog.lineage_facets import influences, source_keys
+from data_platform.catalog.lineage_facets import Told, told_by
 from data_platform.metastore.catalog_derived import CatalogDerived, ColumnEdge
 from data_platform.metastore.catalog_facts import CatalogFacts, OutputLine
 from data_platform.metastore.catalog_tables import DATASETS
@@ -58,19 +58,18 @@ def _write(
     read: Mapping[Place, frozenset[int]],
     alone: Collection[Place],
 ) -> list[tuple[int, int, int]]:
-    bodies: dict[int, list[dict[str, Any]]] = {}
+    told: dict[int, list[Told]] = {}
     for line in facts.facets("written", {output.id for output in outputs.values()}, bodies=True):
         if line.body is not None:
-            bodies.setdefault(line.subject_id, []).append(json.loads(line.body))
-    keys = {key for several in bodies.values() for facet in several for key in source_keys(facet)}
-    ids = facts.known_ids(DATASETS, keys)
+            told.setdefault(line.subject_id, []).append(told_by(json.loads(line.body)))
+    ids = facts.known_ids(DATASETS, {key for several in told.values() for facet in several for key in facet.sources})
     edges: list[tuple[int, int, int]] = []
     columns: dict[tuple[Any, ...], ColumnEdge] = {}
     for (job, dataset), output in outputs.items():
-        named = {ids[key] for facet in bodies.get(output.id, ()) for key in source_keys(facet)}
+        named = {ids[key] for facet in told.get(output.id, ()) for key in facet.sources}
         is_told = (job, dataset) not in alone and named & read[job, dataset]
         sources = named if is_told else named | read[job, dataset]
-        for facet in bodies.get(output.id, ()):
+        for facet in told.get(output.id, ()):
             for edge in _column_edges(facet, job=job, dataset=dataset, ids=ids):
                 place = (
                     edge.dst_id,
@@ -87,7 +86,7 @@ def _write(
     return edges
 
 
-def _column_edges(facet: dict[str, Any], *, job: int, dataset: int, ids: Mapping[Key, int]) -> list[ColumnEdge]:
+def _column_edges(facet: Told, *, job: int, dataset: int, ids: Mapping[Key, int]) -> list[ColumnEdge]:
     return [
         ColumnEdge(
             dst_id=dataset,
@@ -100,5 +99,5 @@ def _column_edges(facet: dict[str, Any], *, job: int, dataset: int, ids: Mapping
             description=one.description,
             masking=int(one.is_masking),
         )
-        for one in influences(facet)
+        for one in facet.influences
     ]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from data_platform.catalog.event import PLATFORM
+from data_platform.catalog.deriving import count_columns
 from data_platform.catalog.history import History, history_of
 from data_platform.catalog.walks import Walk, Walks
+from data_platform.lineage.names import PLATFORM
 from data_platform.metastore.batches import BatchEntry
 from data_platform.metastore.catalog_derived import ColumnEdge, ColumnLine
 from data_platform.metastore.catalog_reads import CatalogRun, DatasetLine
@@ -60,11 +61,14 @@ class Entry:
         traced: the lineage facets by the job (namespace and name with a space between) that told them; empty for none.
         around: one step both ways.
         writers: jobs (namespace, name).
+        columns_left_out: of the schema, since the catalog keeps only the first of very many.
+        runs: those that wrote it, and those of its writers that failed before they said what they write.
         ledger: None for datasets that are not the platform's.
     """
 
     dataset: DatasetLine
     columns: tuple[ColumnLine, ...]
+    columns_left_out: int
     sources: Mapping[str, tuple[Source, ...]]
     facets: Mapping[str, Any]
     input_facets: Mapping[str, Any]
@@ -89,17 +93,19 @@ class Entries:
         with store.reading() as tx:
             writers = store.reads.writers(dataset.id, tx=tx)
             edges = store.graph.column_edges([dataset.id], direction="up", tx=tx)
+            columns, facets = store.reads.columns(dataset.id, tx=tx), self._facets("dataset", dataset.id, tx)
             return Entry(
                 dataset=dataset,
-                columns=store.reads.columns(dataset.id, tx=tx),
+                columns=columns,
+                columns_left_out=count_columns(facets) - len(columns),
                 sources=self._sources(edges, tx),
-                facets=self._facets("dataset", dataset.id, tx),
+                facets=facets,
                 input_facets=self._facets("input", dataset.id, tx),
                 output_facets=self._facets("output", dataset.id, tx),
                 traced=self._traced(dataset.id, tx),
                 around=Walks(store=store).datasets(dataset.id, up=1, down=1, limit=200, tx=tx),
                 writers=tuple((namespace, name) for _, namespace, name in writers),
-                runs=store.reads.runs_of_jobs([one for one, *_ in writers], limit=_MOST, tx=tx),
+                runs=store.reads.runs_of_dataset(dataset.id, limit=_MOST, tx=tx),
                 history=history_of(store, dataset.id, versions=_MOST, tx=tx),
                 ledger=self._ledger(dataset.name, tx) if dataset.namespace == PLATFORM else None,
             )

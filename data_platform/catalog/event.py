@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 Key: TypeAlias = tuple[str, str]  # (namespace, name) of a dataset or a job
 Stamp: TypeAlias = tuple[datetime, str]  # (event time, event id): the greater one wins
 
-PLATFORM = "data_platform"  # the namespace of the platform's own datasets and jobs
 NO_JOB: Key = ("", "")
+WHOLE = ""  # the column that stands for all of a dataset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

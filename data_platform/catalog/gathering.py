@@ -14,9 +14,11 @@ from typing import Any, TypeAlias
 
 from data_platform.catalog.canonical import canonical, digest
 from data_platform.catalog.event import DatasetMention, Event, Key, Stamp
-from data_platform.catalog.lineage_facets import LINEAGE_FACETS, declared_outputs, source_keys
+from data_platform.catalog.lineage_facets import LINEAGE_FACETS, declared_outputs, told_by
+from data_platform.lineage.names import CONTRACT
+from data_platform.metastore.column_types import storable
 
-CONTRACT_FACET = "dataPlatform_contract"
+_MOST_CACHED = 32_768  # characters of a facet: at most 32 MB stay in memory
 ENDED = 2
 GOING = 1
 _STATES = {
@@ -104,18 +106,20 @@ def _gather(event: Event, into: Gathered) -> None:
     if event.kind != "dataset":
         into.jobs.add(event.job)
         _facets(into, "job", event.job, event.job_facets, event.stamp)
-    for mention in event.inputs:
-        _dataset(into, mention, event)
-        _facets(into, "input", mention.key, mention.io_facets, event.stamp)
+    # outputs first: of a table that is read and written, the event says what it was and what it became
     for mention in event.outputs:
         _dataset(into, mention, event)
         _facets(into, "output", mention.key, mention.io_facets, event.stamp)
         _output(into, mention, event)
         _version(into, mention, event)
+    for mention in event.inputs:
+        _dataset(into, mention, event)
+        _facets(into, "input", mention.key, mention.io_facets, event.stamp)
     for mention in event.datasets:
         _dataset(into, mention, event)
         if any(name in mention.facets for name in LINEAGE_FACETS):
             _output(into, mention, event)
+    _history(into, event)
     for key, facet in declared_outputs(event.job_facets):
         mention = DatasetMention(key=key, facets={"lineage": facet})
         _seen(into, key, event.at)
@@ -128,12 +132,18 @@ def _dataset(into: Gathered, mention: DatasetMention, event: Event) -> None:
     _seen(into, mention.key, event.at)
     described = {name: facet for name, facet in mention.facets.items() if name not in LINEAGE_FACETS}
     _facets(into, "dataset", mention.key, described, event.stamp)
-    for name, told in (("schema", _schema), (CONTRACT_FACET, _contract)):
-        facet = described.get(name)
-        if facet is None or facet.get("_deleted") is True:
+
+
+def _history(into: Gathered, event: Event) -> None:
+    told: dict[tuple[Key, str], Mapping[str, Any]] = {}
+    for mention in (*event.outputs, *event.inputs, *event.datasets):
+        for name in _HISTORY.keys() & mention.facets.keys():
+            told.setdefault((mention.key, name), mention.facets[name])
+    for (key, name), facet in told.items():
+        if facet.get("_deleted") is True:
             continue
-        body = canonical(told(facet))
-        place = (mention.key, name, digest(body))
+        body = remembered(name, facet)
+        place = (key, name, digest(body))
         if place not in into.history or event.stamp < into.history[place][0]:
             into.history[place] = (event.stamp, body)
 
@@ -160,20 +170,21 @@ def _output(into: Gathered, mention: DatasetMention, event: Event) -> None:
     traced = {name: mention.facets[name] for name in LINEAGE_FACETS if name in mention.facets}
     _facets(into, "written", output, traced, event.stamp)
     for facet in traced.values():
-        for key in _keys_in(canonical(facet)):
+        body = canonical(facet)
+        for key in _keys_in(body) if len(body) <= _MOST_CACHED else _read_keys(body):
             _seen(into, key, event.at)
 
 
 def _version(into: Gathered, mention: DatasetMention, event: Event) -> None:
-    version = mention.facets.get("version", {}).get("datasetVersion")
-    if not isinstance(version, str | int) or isinstance(version, bool) or event.run_id is None:
+    version = _version_of(mention)
+    if not version or event.run_id is None:
         return
-    place = (mention.key, str(version)[:200])
+    place = (mention.key, version)
     known = into.versions.get(place)
     if known is not None and known.stamp >= event.stamp:
         return
     statistics = mention.io_facets.get("outputStatistics", {})
-    contract = mention.facets.get(CONTRACT_FACET, {}).get("contractVersion")
+    contract = mention.facets.get(CONTRACT, {}).get("contractVersion")
     into.versions[place] = VersionFact(
         stamp=event.stamp,
         run_id=event.run_id,
@@ -205,7 +216,8 @@ def _run(into: Gathered, event: Event) -> None:
 
 def _version_of(mention: DatasetMention) -> str:
     version = mention.facets.get("version", {}).get("datasetVersion")
-    return str(version)[:200] if isinstance(version, str | int) else ""
+    is_one = isinstance(version, str | int) and not isinstance(version, bool)
+    return storable(str(version))[:200] if is_one else ""
 
 
 def _schema(facet: Mapping[str, Any]) -> object:
@@ -216,12 +228,22 @@ def _contract(facet: Mapping[str, Any]) -> object:
     return {name: facet.get(name) for name in ("contractId", "contractVersion", "contractSha256")}
 
 
+def remembered(name: str, facet: Mapping[str, Any]) -> str:
+    """What of a schema or a contract is remembered: where it is the same, nothing changed."""
+    return canonical(_HISTORY[name](facet))
+
+
+_HISTORY = {"schema": _schema, CONTRACT: _contract}  # facets whose every body is remembered
+
+
 def _count(value: Any) -> int | None:
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
     return int(value) if is_count else None
 
 
-@lru_cache(maxsize=2_048)
-def _keys_in(body: str) -> tuple[Key, ...]:
-    """The datasets that a lineage facet names; the same facet comes with every run of a job."""
-    return tuple(dict.fromkeys(source_keys(json.loads(body))))
+def _read_keys(body: str) -> tuple[Key, ...]:
+    """The datasets that a lineage facet names."""
+    return tuple(sorted(told_by(json.loads(body)).sources))
+
+
+_keys_in = lru_cache(maxsize=1_024)(_read_keys)  # the same facet comes with every run of a job

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from data_platform.catalog.gathering import CONTRACT_FACET
+from data_platform.catalog.gathering import remembered
+from data_platform.lineage.names import CONTRACT
 from data_platform.metastore.catalog import CatalogStore
-from data_platform.metastore.catalog_facts import HistoryLine, VersionLine
+from data_platform.metastore.catalog_facts import FacetLine, HistoryLine, VersionLine
 from data_platform.metastore.database import Transaction
 
 _MOST_VERSIONS = 50
@@ -24,6 +25,8 @@ class SchemaChange:
         added, removed: columns, nested ones as `outer.inner`.
         changed: (column, type before, type now).
         is_current: whether the dataset has it now.
+
+    A schema that comes back after others stands a second time, at the end, with the newest event that says it.
     """
 
     at: datetime
@@ -37,7 +40,7 @@ class SchemaChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractChange:
-    """One contract version, from the first event that named it."""
+    """One contract version, from the first event that named it; again at the end, if the dataset went back to it."""
 
     at: datetime
     event_id: str
@@ -60,17 +63,29 @@ def history_of(
 ) -> History:
     """The history of a dataset."""
     lines = store.reads.history(dataset_id, tx=tx)
-    now = {facet.name: facet.body for facet in store.reads.facets("dataset", subject_id=dataset_id, tx=tx)}
+    now = {facet.name: facet for facet in store.reads.facets("dataset", subject_id=dataset_id, tx=tx)}
     made = store.reads.versions(dataset_id, limit=versions, tx=tx)
-    current = json.loads(now.get("schema") or "{}").get("fields")
-    schemas = [line for line in lines if line.name == "schema"]
-    contracts = [_contract(line) for line in lines if line.name == CONTRACT_FACET]
-    return History(schemas=tuple(_schemas(schemas, current))[::-1], contracts=tuple(contracts)[::-1], versions=made)
+    schemas = _with_return([line for line in lines if line.name == "schema"], now.get("schema"))
+    contracts = _with_return([line for line in lines if line.name == CONTRACT], now.get(CONTRACT))
+    return History(
+        schemas=tuple(_schemas(schemas, is_current="schema" in now))[::-1],
+        contracts=tuple(_contract(line) for line in contracts)[::-1],
+        versions=made,
+    )
 
 
-def _schemas(lines: list[HistoryLine], current: Any) -> Iterator[SchemaChange]:
+def _with_return(lines: list[HistoryLine], now: FacetLine | None) -> list[HistoryLine]:
+    """The lines, each body once; the one that the facet has now is the last, a second time if it is an older one."""
+    told = remembered(now.name, json.loads(now.body)) if now is not None and now.body is not None else None
+    if now is None or told is None or not lines or lines[-1].body == told:
+        return lines
+    older = next((line for line in lines if line.body == told), None)
+    return [*lines, replace(older, event_time=now.event_time, event_id=now.event_id)] if older else lines
+
+
+def _schemas(lines: list[HistoryLine], *, is_current: bool) -> Iterator[SchemaChange]:
     before: dict[str, str] = {}
-    for line in lines:
+    for number, line in enumerate(lines, start=1):
         fields = json.loads(line.body)
         types = dict(_types(fields, prefix=""))
         common = before.keys() & types.keys()
@@ -81,7 +96,7 @@ def _schemas(lines: list[HistoryLine], current: Any) -> Iterator[SchemaChange]:
             added=tuple(name for name in types if name not in before),
             removed=tuple(name for name in before if name not in types),
             changed=tuple((n, before[n], types[n]) for n in types if n in common and before[n] != types[n]),
-            is_current=fields == current,
+            is_current=is_current and number == len(lines),
         )
         before = types
 

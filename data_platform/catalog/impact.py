@@ -1,21 +1,22 @@
 """Who is hit if a dataset or a column changes or goes: everything downstream, with owners, contract and path.
 
-A column hits a column (`direct`), or a whole dataset through a filter, a join or a grouping (`indirect`). Where a
-dataset is made from the one that is hit but nobody told its columns, it counts as hit too, as `unresolved`.
+A column hits a column (`direct`, or `indirect` through a condition), or the rows of a whole dataset through a filter,
+a join or a grouping (`rows`), and with them those of what is made from it. Where a dataset is made from the one that is
+hit but nobody told its columns, all of it counts as hit too, as `unresolved`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from data_platform.catalog.event import WHOLE
 from data_platform.catalog.naming import Named
 from data_platform.catalog.walks import ColumnNode
 from data_platform.metastore.catalog import CatalogStore
 from data_platform.metastore.catalog_reads import DatasetLine
 from data_platform.metastore.database import Transaction
 
-WHOLE = ""
 _STRENGTH = {"direct": 2, "indirect": 1, "unresolved": 0}
 
 
@@ -24,14 +25,17 @@ class Hit:
     """One dataset that is hit.
 
     Attributes:
-        columns: those that are hit, in order of name; empty where all of the dataset is.
-        kind: direct, indirect or unresolved: the strongest way there.
+        columns: those that are hit, in order of name; through the rows all that are known. Empty where all of the
+            dataset is hit and nobody told its columns, or a whole dataset was asked about.
+        computed: those of the columns whose values are made from it.
+        kind: direct, indirect, rows or unresolved: how all of it is hit, or its columns most strongly.
         distance: steps from the start by the shortest way.
         path: datasets of that way, the start first, this one last.
     """
 
     dataset: DatasetLine
     columns: tuple[str, ...]
+    computed: tuple[str, ...]
     kind: str
     distance: int
     path: tuple[DatasetLine, ...]
@@ -78,8 +82,12 @@ def impact_of(store: CatalogStore, start: Named) -> Impact:
                     known.kind = strength  # a longer way may be a stronger one: those behind it hear of it too
                     ahead.add(node)
             level = ahead
-        datasets = store.reads.datasets({dataset for dataset, _ in reached}, tx=tx)
-    return Impact(start=start, hits=_hits(reached, datasets, start.dataset.id))
+        lines = store.reads.datasets({dataset for dataset, _ in reached}, tx=tx)
+        rows = {dataset for (dataset, column), how in reached.items() if column == WHOLE and how.kind == "indirect"}
+        columns = store.reads.columns_of(rows, tx=tx)
+    hits = [_hit(reached, nodes, lines, columns) for nodes in _by_dataset(reached, but=start.dataset.id)]
+    in_order = sorted(hits, key=lambda hit: (hit.distance, hit.dataset.name, hit.dataset.namespace))
+    return Impact(start=start, hits=tuple(in_order))
 
 
 def _dataset_step(
@@ -108,24 +116,42 @@ def _column_step(
         if (source, target) not in told and (job, target) not in traced:
             for origin in columns[source]:
                 yield (source, origin), (target, WHOLE), "unresolved"
+        elif WHOLE in columns[source]:  # other rows, so other rows here too, whatever the columns are made of
+            yield (source, WHOLE), (target, WHOLE), "indirect"
 
 
-def _hits(reached: dict[ColumnNode, _Reached], datasets: dict[int, DatasetLine], start: int) -> tuple[Hit, ...]:
-    by_dataset: dict[int, list[ColumnNode]] = {}
+def _by_dataset(reached: dict[ColumnNode, _Reached], *, but: int) -> Iterable[list[ColumnNode]]:
+    found: dict[int, list[ColumnNode]] = {}
     for node in reached:
-        by_dataset.setdefault(node[0], []).append(node)
-    hits = []
-    for dataset, nodes in by_dataset.items():
-        if dataset == start:
-            continue
-        nearest = min(nodes, key=lambda node: (reached[node].distance, node))
+        if node[0] != but:
+            found.setdefault(node[0], []).append(node)
+    return found.values()
+
+
+def _hit(
+    reached: dict[ColumnNode, _Reached],
+    nodes: list[ColumnNode],
+    lines: dict[int, DatasetLine],
+    columns: dict[int, list[str]],
+) -> Hit:
+    nearest = min(nodes, key=lambda node: (reached[node].distance, node))
+    one = nearest[0]
+    names = {column for _, column in nodes}
+    computed = {column for _, column in nodes if reached[one, column].kind == "direct"} - {WHOLE}
+    if WHOLE not in names:
         kind = max((reached[node].kind for node in nodes), key=_STRENGTH.__getitem__)
-        columns = tuple(sorted(column for _, column in nodes if column != WHOLE))
-        path = tuple(datasets[one] for one in _path(reached, nearest))
-        hits.append(
-            Hit(dataset=datasets[dataset], columns=columns, kind=kind, distance=reached[nearest].distance, path=path)
-        )
-    return tuple(sorted(hits, key=lambda hit: (hit.distance, hit.dataset.name, hit.dataset.namespace)))
+    else:  # all of it, whichever of its columns are hit on other ways
+        kind = reached[one, WHOLE].kind
+        kind = "rows" if kind == "indirect" else kind
+        names = names.union(columns[one]) - {WHOLE} if one in columns else set()
+    return Hit(
+        dataset=lines[one],
+        columns=tuple(sorted(names)),
+        computed=tuple(sorted(computed)),
+        kind=kind,
+        distance=reached[nearest].distance,
+        path=tuple(lines[step] for step in _path(reached, nearest)),
+    )
 
 
 def _path(reached: dict[ColumnNode, _Reached], node: ColumnNode) -> list[int]:

@@ -6,18 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from data_platform.catalog.event import Event, Refused, Taken
 from data_platform.catalog.gathering import gather
-from data_platform.catalog.reading import read_event, storable
+from data_platform.catalog.reading import read_event
 from data_platform.catalog.settling import Settling
 from data_platform.clock import Clock
 from data_platform.metastore.catalog import CatalogStore
 from data_platform.metastore.catalog_events import EventLine, RefusedLine
+from data_platform.metastore.column_types import storable
 from data_platform.metastore.database import Transaction
 
 BATCH = 500  # events a transaction
+AHEAD = timedelta(days=1)  # how far the clock of a producer may be ahead
 BATCH_CHARACTERS = 16 << 20  # of their texts: the memory of a batch is bounded by both
 
 
@@ -40,8 +42,16 @@ class Intake:
             answers.extend(self._take(batch, [read_event(payload) for payload in batch]))
         return tuple(answers)
 
+    def refusals(self, payloads: Sequence[str]) -> tuple[str, ...]:
+        """Takes events as `take` does; says of each why it is refused, and nothing of those that are taken."""
+        answers = self.take(payloads)
+        return tuple(
+            f"{one.pointer}: {one.message}".removeprefix(": ") if isinstance(one, Refused) else "" for one in answers
+        )
+
     def _take(self, payloads: Sequence[str], read: Sequence[Event | Refused]) -> list[Taken | Refused]:
         now = self.clock.now()
+        read = [_timely(one, now) for one in read]
         events = [one for one in read if isinstance(one, Event)]
         answers: list[Taken | Refused] = []
         with self.store.taking() as tx:
@@ -73,6 +83,14 @@ def _batch(payloads: Sequence[str], start: int) -> Sequence[str]:
         characters += len(payloads[end])
         end += 1
     return payloads[start:end]
+
+
+def _timely(one: Event | Refused, now: datetime) -> Event | Refused:
+    # the newest fact wins: an event of the year 9999 would win for ever
+    if isinstance(one, Refused) or one.at <= now + AHEAD:
+        return one
+    message = f"{one.at.isoformat()} is more than a day ahead of {now.isoformat()}; set the producer's clock"
+    return Refused(code="IN_FUTURE", pointer="/eventTime", message=message)
 
 
 def _line(event: Event, now: datetime) -> EventLine:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from data_platform.catalog.event import Key
-from data_platform.catalog.reading import MOST_CHARACTERS, storable
+from data_platform.catalog.event import WHOLE, Key
+from data_platform.catalog.reading import column_name, fits, objects
+from data_platform.metastore.column_types import storable
 
 LINEAGE_FACETS = ("columnLineage", "lineage")
-WHOLE = ""  # the target column of what influences all of a dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,22 @@ class Influence:
     is_masking: bool = False
 
 
-def source_keys(facet: Mapping[str, Any]) -> Iterator[Key]:
-    """The datasets that a lineage facet names, columns or not."""
-    for influence in influences(facet):
-        if influence.source is not None:
-            yield influence.source
-    for one in _objects(facet.get("inputs")):
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one lineage facet tells: its influences, and every dataset that it names, columns or not."""
+
+    influences: tuple[Influence, ...]
+    sources: frozenset[Key]
+
+
+def told_by(facet: Mapping[str, Any]) -> Told:
+    """What either facet tells."""
+    found = tuple(influences(facet))
+    return Told(found, frozenset((*(one.source for one in found if one.source is not None), *_listed(facet))))
+
+
+def _listed(facet: Mapping[str, Any]) -> Iterator[Key]:
+    for one in objects(facet.get("inputs")):
         key = _key(one)
         if key is not None and one.get("type", "DATASET") == "DATASET":
             yield key
@@ -47,16 +57,16 @@ def influences(facet: Mapping[str, Any]) -> Iterator[Influence]:
             continue
         sources = entry.get("inputFields", entry.get("inputs"))
         if sources == []:
-            yield Influence(_column(column), None, "", subtype="CONSTANT")
-        for one in _objects(sources):
-            yield from _of(_column(column), one, legacy=entry)
-    for one in (*_objects(facet.get("dataset")), *_objects(facet.get("inputs"))):
+            yield Influence(column_name(column), None, "", subtype="CONSTANT")
+        for one in objects(sources):
+            yield from _of(column_name(column), one, legacy=entry)
+    for one in (*objects(facet.get("dataset")), *objects(facet.get("inputs"))):
         yield from _of(WHOLE, one, legacy={})
 
 
 def declared_outputs(job_facets: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Key, Mapping[str, Any]]]:
     """The datasets that a job's own `lineage` facet has lineage for, each with its part of the facet."""
-    for entry in _objects(job_facets.get("lineage", {}).get("entries")):
+    for entry in objects(job_facets.get("lineage", {}).get("entries")):
         key = _key(entry)
         if key is not None and entry.get("type") == "DATASET":
             yield key, entry
@@ -66,28 +76,23 @@ def _of(column: str, one: Mapping[str, Any], *, legacy: Mapping[str, Any]) -> It
     key, source_column = _key(one), one.get("field")
     if key is None or not isinstance(source_column, str):
         return
-    transformations = list(_objects(one.get("transformations")))
+    transformations = list(objects(one.get("transformations")))
     if not transformations:
         described = str(legacy.get("transformationDescription") or "")
         word = str(legacy.get("transformationType") or "")
         kind = "indirect" if column == WHOLE else "direct"
-        yield Influence(column, key, _column(source_column), kind, word, _text(described), word == "MASKED")
+        yield Influence(column, key, column_name(source_column), kind, _word(word), _text(described), word == "MASKED")
     for each in transformations:
         kind = "indirect" if str(each.get("type", "")).upper() == "INDIRECT" else "direct"
         yield Influence(
             column,
             key,
-            _column(source_column),
+            column_name(source_column),
             kind,
-            _text(str(each.get("subtype") or ""))[:60],
+            _word(str(each.get("subtype") or "")),
             _text(str(each.get("description") or "")),
             each.get("masking") is True,
         )
-
-
-def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(value, list):
-        yield from (one for one in value if isinstance(one, dict))
 
 
 def _key(one: Mapping[str, Any]) -> Key | None:
@@ -95,11 +100,11 @@ def _key(one: Mapping[str, Any]) -> Key | None:
     if not isinstance(namespace, str) or not isinstance(name, str):
         return None
     key = (storable(namespace), storable(name))
-    return key if max(map(len, key)) <= MOST_CHARACTERS else None
+    return key if all(map(fits, key)) else None
 
 
-def _column(name: str) -> str:
-    return storable(name)[:300]
+def _word(text: str) -> str:
+    return _text(text)[:60]
 
 
 def _text(text: str) -> str:

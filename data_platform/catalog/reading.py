@@ -7,16 +7,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from data_platform.catalog.canonical import canonical
 from data_platform.catalog.event import NO_JOB, DatasetMention, Event, Key, Refused
+from data_platform.lineage.names import EVENT, PRODUCER
+from data_platform.metastore.column_types import storable
 
-EVENT_ID_FACET = "dataPlatform_event"
 EVENT_TYPES = ("START", "RUNNING", "COMPLETE", "ABORT", "FAIL", "OTHER")
-MOST_CHARACTERS = 700  # of a name: both parts of a key fit into one line of PostgreSQL's index
+MOST_BYTES = 1_300  # of a name in UTF-8: both parts of a key fit into one line of PostgreSQL's index, 2,704 bytes
+_MOST_OF_COLUMN = 300  # characters, and three times as many bytes
 
 _DATE_TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)\Z", flags=re.ASCII
@@ -62,11 +64,21 @@ def moment(text: str) -> datetime:
         raise ValueError(text) from error
 
 
-def storable(text: str) -> str:
-    """The text as any database can hold it: NUL and lone surrogates as escapes."""
-    if text.isprintable():
-        return text
-    return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
+def fits(name: str) -> bool:
+    """Whether a name is short enough to be part of a key."""
+    return len(name) <= MOST_BYTES and (name.isascii() or len(name.encode()) <= MOST_BYTES)
+
+
+def column_name(text: str) -> str:
+    """A column's name as it is kept: two of them fit into one line of PostgreSQL's index, with the rest of an edge."""
+    name = storable(text)[:_MOST_OF_COLUMN]
+    return name if name.isascii() else name.encode()[: 3 * _MOST_OF_COLUMN].decode(errors="ignore")
+
+
+def objects(value: Any) -> Iterator[Mapping[str, Any]]:
+    """The objects of an array; anything else is passed over."""
+    if isinstance(value, list):
+        yield from (one for one in value if isinstance(one, dict))
 
 
 def _parsed(payload: str) -> dict[str, Any]:
@@ -91,7 +103,7 @@ def _event(document: dict[str, Any], payload: str) -> Event:
     job, job_facets = _job(document) if kind != "dataset" else (NO_JOB, {})
     datasets = (_mention(_object(document, "dataset", ""), "/dataset", ""),) if kind == "dataset" else ()
     return Event(
-        event_id=_event_id(kind, document),
+        event_id=_event_id(kind, document, producer),
         kind=kind,
         event_type=_event_type(document) if kind == "run" else None,
         at=at,
@@ -122,11 +134,11 @@ def _kind(document: Mapping[str, Any]) -> str:
     raise _FaultError("MISSING", "", "an event names a run and a job, a job, or a dataset")
 
 
-def _event_id(kind: str, document: Mapping[str, Any]) -> str:
-    # an event of ours says which one it is; others are told by what they say
-    facet = (document[kind].get("facets") or {}).get(EVENT_ID_FACET)
+def _event_id(kind: str, document: Mapping[str, Any], producer: str) -> str:
+    # an event of ours says which one it is; others are told by what they say, so that none can stand in for ours
+    facet = (document[kind].get("facets") or {}).get(EVENT) if producer == PRODUCER else None
     stated = facet.get("eventId") if isinstance(facet, dict) else None
-    if isinstance(stated, str) and 0 < len(stated) <= MOST_CHARACTERS:
+    if isinstance(stated, str) and stated and fits(storable(stated)):
         return storable(stated)
     return hashlib.sha256(canonical(document).encode()).hexdigest()
 
@@ -179,8 +191,8 @@ def _key(one: Mapping[str, Any], pointer: str) -> Key:
 
 def _name(one: Mapping[str, Any], field: str, pointer: str) -> str:
     name = storable(_text(one, field, pointer))
-    if len(name) > MOST_CHARACTERS:
-        raise _FaultError("TOO_LONG", f"{pointer}/{field}", f"a {field} has at most {MOST_CHARACTERS} characters")
+    if not fits(name):
+        raise _FaultError("TOO_LONG", f"{pointer}/{field}", f"a {field} has at most {MOST_BYTES:,} bytes in UTF-8")
     return name
 
 
@@ -197,8 +209,8 @@ def _facets(one: Mapping[str, Any], field: str, pointer: str) -> Mapping[str, Ma
         place = f"{pointer}/{field}/{name.replace('~', '~0').replace('/', '~1')}"
         if not isinstance(facet, dict):
             raise _wrong_type(place, dict)
-        if len(name) > MOST_CHARACTERS:
-            raise _FaultError("TOO_LONG", place, f"a facet's name has at most {MOST_CHARACTERS} characters")
+        if not fits(storable(name)):
+            raise _FaultError("TOO_LONG", place, f"a facet's name has at most {MOST_BYTES:,} bytes in UTF-8")
         _uri(facet, "_producer", place)
         _uri(facet, "_schemaURL", place)
         kept[storable(name)] = facet

@@ -6,13 +6,10 @@ much a dataset is used. The last word counts as begun, so that people find while
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from dataclasses import dataclass
 
+from data_platform.catalog.cursors import cursor_of, place_in
 from data_platform.catalog.words import words
-from data_platform.errors import ConfigurationError
 from data_platform.metastore.catalog import CatalogStore
 from data_platform.metastore.catalog_reads import DatasetLine
 from data_platform.metastore.catalog_search import Place, Term
@@ -48,10 +45,10 @@ class Search:
         """The datasets that have every word.
 
         Raises:
-            ConfigurationError: the cursor is none that a page gave.
+            UnknownCursor: the cursor is none that a page gave.
         """
         terms = read_terms(text)
-        after = _place(cursor) if cursor else None
+        after = None if cursor is None else _place(cursor)
         limit = max(1, min(limit, MOST_HITS))
         if not terms:
             return Page(hits=(), cursor=None)
@@ -78,14 +75,9 @@ def read_terms(text: str) -> tuple[Term, ...]:
 
 
 def _cursor(hit: Hit) -> str:
-    place = json.dumps([hit.score, hit.dataset.namespace, hit.dataset.name])
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+    return cursor_of(hit.score, hit.dataset.namespace, hit.dataset.name)
 
 
 def _place(cursor: str) -> Place:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        score, namespace, name = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-        return Place(score=float(score), namespace=str(namespace), name=str(name))
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise ConfigurationError("this cursor was not given by a search; begin with the first page") from error
+    score, namespace, name = place_in(cursor, (float, str, str))
+    return Place(score=score, namespace=namespace, name=name)

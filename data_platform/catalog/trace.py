@@ -6,12 +6,14 @@ which have no ledger, lead from their run to the tables that it wrote.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeAlias
 
-from data_platform.catalog.event import PLATFORM
 from data_platform.errors import ConfigurationError
+from data_platform.lineage.facts import RunFacts
+from data_platform.lineage.names import PLATFORM
 from data_platform.metastore.batches import BatchEntry, FileEntry
 from data_platform.metastore.catalog_events import EventLine
 from data_platform.metastore.catalog_reads import CatalogRun, DatasetLine
@@ -20,6 +22,9 @@ from data_platform.metastore.runs import RunEntry
 
 _RAW = "raw."
 _MOST_BATCHES = 100
+_MOST_EVENTS = 1_000
+_MOST_DIGITS = 19  # of what the ledger's columns hold
+_Ahead: TypeAlias = Callable[[str, int], Iterable[tuple[str, int]]]
 
 
 class UnknownId(ConfigurationError):
@@ -87,9 +92,9 @@ def trace(metastore: Metastore, text: str) -> Trace:
 
 def _of_version(metastore: Metastore, text: str) -> Trace | None:
     table, at, version = text.replace("/", ".").rpartition("@")
-    if not at or not version.isdecimal() or not version.isascii():
+    number = _number(version)
+    if not at or number is None:
         return None
-    number = int(version)
     if metastore.runs.producer(table, version=number) or metastore.batches.made(table, raw_version=number):
         return _chain(metastore, text, "version", [(table, number)])
     return None
@@ -113,7 +118,9 @@ def _of_run(metastore: Metastore, text: str) -> Trace | None:
         for run in runs
         if run.output_version is None
     ]
-    return Trace(id=text, kind="run", batches=found.batches, versions=(*found.versions, *failed), events=found.events)
+    its = metastore.catalog.events.of_runs([text])  # of the run that started the others
+    events = _in_time(found.events, _events(metastore, (), failed), its)
+    return Trace(id=text, kind="run", batches=found.batches, versions=(*found.versions, *failed), events=events)
 
 
 def _of_event(metastore: Metastore, text: str) -> Trace | None:
@@ -139,9 +146,10 @@ def _of_foreign_run(metastore: Metastore, text: str) -> Trace | None:
     for dataset in written.values():
         if dataset.namespace == PLATFORM:
             for line in metastore.catalog.reads.versions_of_run(dataset.id, run_id=run.run_id):
-                made += [(dataset.name, int(line.version))] if line.version.isdecimal() else []
+                number = _number(line.version)
+                made += [(dataset.name, number)] if number is not None else []
     found = _chain(metastore, text, "run", made)
-    events = metastore.catalog.events.of_run(run.run_id)
+    events = _in_time(found.events, metastore.catalog.events.of_runs([run.run_id]))
     return Trace(
         id=text,
         kind="run",
@@ -152,6 +160,12 @@ def _of_foreign_run(metastore: Metastore, text: str) -> Trace | None:
     )
 
 
+def _number(version: str) -> int | None:
+    """A version of a table; None for what no table's version can be."""
+    is_one = version.isascii() and version.isdecimal() and len(version) <= _MOST_DIGITS
+    return int(version) if is_one and int(version) < 1 << 63 else None
+
+
 def _chain(
     metastore: Metastore, text: str, kind: str, start: list[tuple[str, int]], *, only: str | None = None
 ) -> Trace:
@@ -159,26 +173,45 @@ def _chain(
     steps: dict[tuple[str, int], int] = dict.fromkeys(start, 0)
     _walk(steps, start, -1, ledger.above)
     _walk(steps, start, 1, ledger.below)
-    versions = [
+    made = [
         VersionStep(table=table, version=version, run=run, reads=dict(run.inputs) if run else {}, distance=distance)
         for (table, version), distance in steps.items()
         for run in [metastore.runs.producer(table, version=version)]
     ]
     batches = [batch for table, version in steps for batch in ledger.batches(table, version, only)]
     batches.sort(key=lambda one: (one.dataset, one.source, one.number))
+    shown = batches[-_MOST_BATCHES:]
+    versions = tuple(sorted(made, key=lambda step: (step.distance, step.table, step.version)))
     return Trace(
         id=text,
         kind=kind,
         batches=tuple(
-            BatchStep(batch=one, files=metastore.batches.files(one.dataset, batch_id=one.batch_id))
-            for one in batches[-_MOST_BATCHES:]
+            BatchStep(batch=one, files=metastore.batches.files(one.dataset, batch_id=one.batch_id)) for one in shown
         ),
-        versions=tuple(sorted(versions, key=lambda step: (step.distance, step.table, step.version))),
+        versions=versions,
+        events=_events(metastore, shown, versions),
     )
 
 
-def _walk(steps: dict[tuple[str, int], int], start: list[tuple[str, int]], sign: int, ahead: object) -> None:
-    assert callable(ahead)
+def _events(
+    metastore: Metastore, batches: Iterable[BatchEntry], versions: Iterable[VersionStep]
+) -> tuple[EventLine, ...]:
+    """What the catalog was told of the runs that landed batches and made versions, in order of time."""
+    runs = [_run_in_lineage(f"{one.run_id}/{one.batch_id}", one.dataset) for one in batches]
+    runs += [_run_in_lineage(step.run.run_id, step.table) for step in versions if step.run is not None]
+    return metastore.catalog.events.of_runs(runs, limit=_MOST_EVENTS)
+
+
+def _run_in_lineage(run_id: str, job: str) -> str:
+    return RunFacts(run_id=run_id, namespace=PLATFORM, job=job, job_type="").uuid
+
+
+def _in_time(*several: Iterable[EventLine]) -> tuple[EventLine, ...]:
+    found = {event.event_id: event for events in several for event in events}
+    return tuple(sorted(found.values(), key=lambda event: (event.event_time, event.id or 0)))
+
+
+def _walk(steps: dict[tuple[str, int], int], start: list[tuple[str, int]], sign: int, ahead: _Ahead) -> None:
     level, distance = list(start), 0
     while level:
         distance += sign

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
+from data_platform.catalog.event import WHOLE
+from data_platform.catalog.naming import Named
 from data_platform.metastore.catalog import CatalogStore
 from data_platform.metastore.catalog_derived import ColumnEdge
 from data_platform.metastore.catalog_graph import Direction
@@ -12,6 +14,8 @@ from data_platform.metastore.catalog_reads import DatasetLine
 from data_platform.metastore.database import Transaction
 
 MOST_NODES = 2_000
+MOST_STEPS = 100  # that people and programs may ask for
+Way: TypeAlias = Literal["both", "up", "down"]
 ColumnNode: TypeAlias = tuple[int, str]  # (dataset id, column); an empty column is all of the dataset
 
 
@@ -57,6 +61,13 @@ class Walks:
     """Walks over the catalog's graph."""
 
     store: CatalogStore
+
+    def around(self, named: Named, *, way: Way, depth: int) -> Walk | ColumnWalk:
+        """What lies within `depth` levels of a dataset, or of its column if one is named."""
+        up, down = depth * (way != "down"), depth * (way != "up")
+        if named.column is None:
+            return self.datasets(named.dataset.id, up=up, down=down)
+        return self.columns((named.dataset.id, named.column), up=up, down=down)
 
     def datasets(
         self, start: int, *, up: int = 0, down: int = 0, limit: int = MOST_NODES, tx: Transaction | None = None
@@ -134,23 +145,22 @@ class Walks:
         sign = -1 if direction == "up" else 1
         level, seen = {start}, {start}
         for step in range(1, depth + 1):
-            ahead: set[ColumnNode] = set()
+            ways: dict[ColumnEdge, ColumnNode] = {}
             by_dataset: dict[int, set[str]] = {}
             for dataset, column in level:
                 by_dataset.setdefault(dataset, set()).add(column)
             for edge in self.store.graph.column_edges(sorted(by_dataset), direction=direction, tx=tx):
                 if _is_on_the_way(edge, by_dataset, direction):
-                    edges[edge] = None
-                    node = (edge.src_id, edge.src_column) if direction == "up" else (edge.dst_id, edge.dst_column)
-                    if node[0]:
-                        ahead.add(node)
-            ahead -= seen
-            if len(distances) + len(ahead) > limit:
-                return True
-            seen |= ahead
-            for node in ahead:
+                    ways[edge] = (edge.src_id, edge.src_column) if direction == "up" else (edge.dst_id, edge.dst_column)
+            ahead = sorted({node for node in ways.values() if node[0]} - seen)  # constants are made of nothing
+            room = max(0, limit - len(distances))
+            level = set(ahead[:room])
+            seen |= level
+            edges.update({edge: None for edge, node in ways.items() if node in seen or not node[0]})
+            for node in level:
                 distances.setdefault(node, sign * step)
-            level = ahead
+            if len(ahead) > room:
+                return True
             if not level:
                 break
         return False
@@ -159,6 +169,6 @@ class Walks:
 def _is_on_the_way(edge: ColumnEdge, by_dataset: dict[int, set[str]], direction: Direction) -> bool:
     if direction == "up":
         asked = by_dataset[edge.dst_id]
-        return edge.dst_column in asked or edge.dst_column == "" or "" in asked
+        return edge.dst_column in asked or edge.dst_column == WHOLE or WHOLE in asked
     asked = by_dataset[edge.src_id]
-    return edge.src_column in asked or "" in asked
+    return edge.src_column in asked or WHOLE in asked

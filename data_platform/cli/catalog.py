@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from data_platform.catalog.coverage import column_coverage
+from dataclasses import asdict
+
+from data_platform.catalog.coverage import DomainCoverage, column_coverage
 from data_platform.catalog.entries import Entries, Entry
 from data_platform.catalog.history import history_of
-from data_platform.catalog.impact import impact_of
-from data_platform.catalog.naming import display, find
+from data_platform.catalog.impact import Hit, impact_of
+from data_platform.catalog.naming import display, display_column, find
 from data_platform.catalog.search import Search
-from data_platform.catalog.walks import ColumnWalk, Walk, Walks
+from data_platform.catalog.walks import ColumnWalk, Walk, Walks, Way
 from data_platform.cli.environment import platform_here
 from data_platform.cli.output import counted, print_json, print_table, say
+from data_platform.metastore.catalog_findings import ScanEntry
 from data_platform.metastore.catalog_reads import DatasetLine
 
 _WHOLE = "(all of it)"
+_BEGINNING = 80  # characters of a text
 
 
 def search(*, words: tuple[str, ...], limit: int, cursor: str | None, as_json: bool) -> int:
@@ -47,16 +51,10 @@ def show(*, dataset: str, as_json: bool) -> int:
 
 def lineage(*, dataset: str, up: bool, down: bool, depth: int, as_json: bool) -> int:
     """Shows where a dataset or a column comes from and goes to."""
-    above, below = depth if up or not down else 0, depth if down or not up else 0
-    walk: Walk | ColumnWalk
+    way: Way = "both" if up == down else "up" if up else "down"
     with platform_here() as platform:
         store = platform.metastore.catalog
-        named = find(store, dataset)
-        walks = Walks(store=store)
-        if named.column:
-            walk = walks.columns((named.dataset.id, named.column), up=above, down=below)
-        else:
-            walk = walks.datasets(named.dataset.id, up=above, down=below)
+        walk = Walks(store=store).around(find(store, dataset), way=way, depth=depth)
     if as_json:
         print_json(_plain_walk(walk))
     elif isinstance(walk, ColumnWalk):
@@ -80,7 +78,7 @@ def impact(*, dataset: str, as_json: bool) -> int:
         (
             hit.distance,
             display(hit.dataset),
-            ", ".join(hit.columns) or _WHOLE,
+            _hit_columns(hit),
             hit.kind,
             ", ".join(hit.dataset.owners),
             hit.dataset.contract_version,
@@ -123,26 +121,73 @@ def history(*, dataset: str, as_json: bool) -> int:
 
 
 def coverage(*, as_json: bool) -> int:
-    """Shows the coverage of each domain; 1 where a column has no full path."""
+    """Shows the coverage of each domain, and of what is in the store; 1 where a column has no full path."""
     with platform_here() as platform:
         domains = column_coverage(platform.metastore.catalog)
+        scan = platform.metastore.catalog.scans.latest()
     if as_json:
-        print_json(
-            [
-                {"domain": d.domain, "columns": d.columns, "traced": d.traced, "ratio": d.ratio, "untraced": d.untraced}
-                for d in domains
-            ]
-        )
+        columns = [
+            {"domain": d.domain, "columns": d.columns, "traced": d.traced, "ratio": d.ratio, "untraced": d.untraced,
+             "undescribed": d.undescribed}
+            for d in domains
+        ]  # fmt: skip
+        print_json({"columns": columns, "tables": {"ratio": scan.coverage, **asdict(scan)} if scan else None})
     else:
         print_table(
             "",
             ["domain", "columns", "traced", "share"],
-            [(d.domain, d.columns, d.traced, f"{d.ratio:.1%}") for d in domains],
+            [(d.domain, d.columns, d.traced, _share(d)) for d in domains],
         )
+        if not domains:
+            say("nothing to trace: the catalog has no served dataset")
         for domain in domains:
             for column in domain.untraced:
                 say(f"no full path to raw: {column}")
-    return 0 if all(not domain.untraced for domain in domains) else 1
+            for dataset in domain.undescribed:
+                say(f"no columns are known: {dataset}")
+        say(scan_in_words(scan) if scan else "nobody has looked what is in the store: data-platform catalog scan")
+    return 0 if all(domain.is_full for domain in domains) else 1
+
+
+def refused(*, limit: int, as_json: bool) -> int:
+    """Lists texts that are no events."""
+    with platform_here() as platform:
+        found = platform.metastore.catalog.events.refused(limit, characters=None if as_json else _BEGINNING)
+    if as_json:
+        print_json(found)
+    elif found:
+        rows = [
+            (one.received_at.isoformat(), one.times, one.error, one.pointer, one.detail, one.payload) for one in found
+        ]
+        print_table("", ["last sent", "times", "fault", "where", "what is wrong", "begins"], rows)
+        say("`data-platform catalog refused --json` shows them whole")
+    else:
+        say("nothing was refused")
+    return 0
+
+
+def _hit_columns(hit: Hit) -> str:
+    if not hit.columns:
+        return _WHOLE
+    names = ", ".join(hit.columns)
+    if hit.kind != "rows":
+        return names
+    return f"{', '.join(hit.computed)}; by rows all: {names}" if hit.computed else f"all: {names}"
+
+
+def _share(domain: DomainCoverage) -> str:
+    if not domain.columns:
+        return "nothing to trace"
+    tenths = 1_000 * domain.traced // domain.columns  # never rounded up: 100 % is all of them
+    return f"{tenths / 10:.1f}%"
+
+
+def scan_in_words(scan: ScanEntry) -> str:
+    """How much of what is there a contract describes, and when that was looked at."""
+    return (
+        f"{counted(scan.discovered, 'table')} in the store at {scan.ended_at:%Y-%m-%d %H:%M} UTC, "
+        f"{scan.cataloged:,} with a contract ({scan.coverage:.1%}); {scan.undecided:,} to settle"
+    )
 
 
 def _row(dataset: DatasetLine) -> tuple[object, ...]:
@@ -166,6 +211,7 @@ def _show_entry(entry: Entry) -> None:
     }
     facts = {
         "standing": dataset.standing,
+        "found": dataset.found or "",
         "owner": ", ".join(dataset.owners),
         "tier": dataset.tier,
         "tags": ", ".join(dataset.tags),
@@ -181,12 +227,14 @@ def _show_entry(entry: Entry) -> None:
             column.name,
             column.type,
             column.classification,
-            ", ".join(dict.fromkeys(f"{display(s.dataset)}.{s.column}" for s in entry.sources.get(column.name, ()))),
+            ", ".join(dict.fromkeys(display_column(s.dataset, s.column) for s in entry.sources.get(column.name, ()))),
             column.description,
         )
         for column in entry.columns
     ]
     print_table("columns", ["column", "type", "class", "made of", "meaning"], rows)
+    if entry.columns_left_out:
+        say(f"the schema has {entry.columns_left_out:,} more columns: the catalog keeps the first {len(rows):,}")
     if entry.ledger is not None:
         checks = [(c.rule, c.verdict, c.failing_rows, c.recorded_at.isoformat()) for c in entry.ledger.checks]
         print_table("checks", ["rule", "verdict", "failing", "when"], checks)
@@ -207,7 +255,7 @@ def _show_datasets(walk: Walk) -> None:
 
 def _show_columns(walk: ColumnWalk) -> None:
     def named(dataset: int, column: str) -> str:
-        return display(walk.nodes[dataset]) + (f".{column}" if column else f" {_WHOLE}")
+        return display_column(walk.nodes[dataset], column) + ("" if column else f" {_WHOLE}")
 
     rows = sorted(
         (

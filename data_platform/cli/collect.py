@@ -24,7 +24,8 @@ from data_platform.errors import ConfigurationError
 from data_platform.lakehouse.landing import Json
 from data_platform.lineage.courier import Courier
 from data_platform.metastore.heartbeats import MaintenanceWindow
-from data_platform.observability.ingest_metrics import IngestMetrics, exposition
+from data_platform.observability.exposition import exposition
+from data_platform.observability.ingest_metrics import IngestMetrics
 from data_platform.publication.receipt import BatchCount
 from data_platform.wiring import Platform
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from data_platform.cli.contract_downstream import Affected, downstream
 from data_platform.cli.contract_reports import print_diff
-from data_platform.cli.contract_trees import Tree, tree_of, tree_of_folders
+from data_platform.cli.contract_trees import Tree, trees_of
 from data_platform.cli.environment import settings_here
 from data_platform.cli.output import working
 from data_platform.contracts.compatibility import Comparison, compare
 from data_platform.contracts.compatibility_verdicts import BREAKING, COMPATIBLE, RISKY, Change, Step
 from data_platform.contracts.model import Contract, DatasetName
-from data_platform.contracts.versions import step_needed, table_of_major
+from data_platform.contracts.versions import UNRELIED, step_needed, table_of_major
 from data_platform.contracts.waivers import FILE, Waiver, read_waivers_text
-from data_platform.errors import Fault, FaultyProject
+from data_platform.errors import ConfigurationError, Fault, FaultyProject
 from data_platform.transforms.query import UnreadableQuery, read_query
 
 
@@ -71,11 +71,7 @@ def diff(*, base: str, head: str | None, as_json: bool, as_markdown: bool) -> in
     """Prints what changed; 1 where a breaking change has neither a major version nor a waiver."""
     folders = [Path(folder) for folder in settings_here().domains]
     with working("comparing contracts"):
-        trees = (
-            tree_of(base, folders=folders),
-            tree_of(head, folders=folders) if head else tree_of_folders(folders),
-        )
-        found = diff_of(*trees, today=datetime.now(UTC).date())
+        found = diff_of(*trees_of(base, head, folders=folders), today=datetime.now(UTC).date())
     print_diff(found, as_json=as_json, as_markdown=as_markdown)
     return 1 if found.is_refused else 0
 
@@ -85,7 +81,10 @@ def diff_of(base: Tree, head: Tree, *, today: date) -> Diff:
 
     Raises:
         FaultyProject: a contract of the new tree that differs from the old one cannot be read.
+        ConfigurationError: neither tree has a contract.
     """
+    if not base.names | head.names:
+        raise ConfigurationError(f"neither {base.label} nor {head.label} has a contract, so nothing was compared")
     if len(base.files) == len(head.files) == 1:
         head = _renamed(head, next(iter(base.names), None))
     names = sorted(name for name in base.names | head.names if _differs(base, head, name))
@@ -109,7 +108,7 @@ def _renamed(head: Tree, name: DatasetName | None) -> Tree:
     if name is None or own is None or name == own or (name.layer, name.domain, name.name) == own.key:
         return head
     content = head.content(own)
-    return Tree(head.label, {f"{name.domain}/{name.layer}/{name.name}.odcs.yaml": content}, {})
+    return replace(head, files={f"{name.domain}/{name.layer}/{name.name}.odcs.yaml": content})
 
 
 def _differs(base: Tree, head: Tree, name: DatasetName) -> bool:
@@ -135,7 +134,7 @@ def _dataset(base: Tree, head: Tree, name: DatasetName, waivers: Sequence[Waiver
     if contract is None:
         return None
     if was is None and name in base.names:
-        return None  # the old contract was broken, so nothing can have relied on it
+        return _unreadable(base, contract, waivers)
     comparison = compare(was, now)
     changes = [*comparison.changes, *_query_changes(base, head, name, comparison)]
     seen = tuple(_seen(base, head, name, change, waivers) for change in changes)
@@ -154,6 +153,25 @@ def _dataset(base: Tree, head: Tree, name: DatasetName, waivers: Sequence[Waiver
     )
     refused = _removal_refused(head, was, today) if now is None and was and unwaived else _refused(judged)
     return replace(judged, refused=refused, advice=_advice(judged, now))
+
+
+def _unreadable(base: Tree, now: Contract, waivers: Sequence[Waiver]) -> DatasetDiff:
+    """What changed since a contract with faults nobody can tell; runs before it may well have published the table."""
+    fault = base.read(now.name).faults[0]
+    reason = f"the contract in {base.label} cannot be read: {fault.message}"
+    change = Change(kind="base_unreadable", subject="", readers=BREAKING, writers=RISKY, reason=reason)
+    waiver = next((waiver for waiver in waivers if waiver.covers(now.name, change)), None)
+    refused = "what changed cannot be told: compare with an older commit, in which the contract is whole"
+    return DatasetDiff(
+        dataset=now.name,
+        base_version="",
+        head_version=now.version,
+        owner=now.owner.team,
+        needed=Step.NONE,
+        made=None,
+        changes=(Seen(change=change, waiver=waiver),),
+        refused="" if waiver else refused,
+    )
 
 
 def _query_changes(base: Tree, head: Tree, name: DatasetName, comparison: Comparison) -> Iterator[Change]:
@@ -219,9 +237,9 @@ def _refused(judged: DatasetDiff) -> str:
 
 
 def _removal_refused(head: Tree, was: Contract, today: date) -> str:
-    if was.status in ("proposed", "draft"):
+    if was.status in UNRELIED:
         return ""
-    readers = [str(name) for name in sorted(head.names) if _reads(head, name, was)]
+    readers = [str(name) for name in sorted(head.names) if was.name in head.named[name]]
     if readers:
         return f"it is still read by {', '.join(readers)}"
     if was.status not in ("deprecated", "retired") or was.deprecation is None:
@@ -229,10 +247,6 @@ def _removal_refused(head: Tree, was: Contract, today: date) -> str:
     if today < was.deprecation.sunset:
         return f"its sunset is {was.deprecation.sunset}: readers were told that they have until then"
     return ""
-
-
-def _reads(head: Tree, name: DatasetName, was: Contract) -> bool:
-    return str(was.name) in (head.sql(name) or "").replace('"', "").lower()
 
 
 def _advice(judged: DatasetDiff, now: Contract | None) -> str:

@@ -7,14 +7,14 @@ from enum import StrEnum
 
 from data_platform.cli.contract_trees import Tree
 from data_platform.contracts.model import DatasetName
-from data_platform.lineage.column_lineage import column_lineage
 from data_platform.lineage.facts import ColumnLineage
+from data_platform.lineage.project_lineage import lineage_of
 
 
 class How(StrEnum):
     """How a dataset depends on what changes."""
 
-    VALUES = "values"  # columns are computed from it
+    VALUES = "values"  # columns are computed from it, and it may decide rows as well
     ROWS = "rows"  # it decides which rows there are: filter, join, group
     READS = "reads"  # it reads the dataset
     UNKNOWN = "unknown"  # its query could not be followed
@@ -39,13 +39,13 @@ def downstream(tree: Tree, name: DatasetName, column: str | None) -> tuple[Affec
     while waiting:
         source, changed = waiting.pop()
         for consumer in tree.consumers.get(source, ()):
-            columns, how = _reached(tree, consumer, source, changed)
-            if how is None:
+            columns, hows = _reached(tree, consumer, source, changed)
+            if not hows:
                 continue
-            before = found.get(consumer, (set(), how))
-            found[consumer] = (before[0] | columns, min(before[1], how, key=list(How).index))
+            before = found.get(consumer, (set(), hows[0]))
+            found[consumer] = (before[0] | columns, min(before[1], *hows, key=list(How).index))
             # What decides the rows bears on every column: from there on the whole dataset counts.
-            after: list[str | None] = list(columns) if how is How.VALUES else [None]
+            after: list[str | None] = [*columns] if hows == [How.VALUES] else [*columns, None]
             for step in [(consumer, each) for each in after]:
                 if step not in seen:
                     seen.add(step)
@@ -53,37 +53,31 @@ def downstream(tree: Tree, name: DatasetName, column: str | None) -> tuple[Affec
     return tuple(sorted(_affected(tree, dataset, *found[dataset]) for dataset in found if dataset != name))
 
 
-def _reached(
-    tree: Tree, consumer: DatasetName, source: DatasetName, changed: str | None
-) -> tuple[set[str], How | None]:
+def _reached(tree: Tree, consumer: DatasetName, source: DatasetName, changed: str | None) -> tuple[set[str], list[How]]:
+    """The consumer's columns that are computed from a column of `source`, and every way in which it depends on it."""
     if changed is None:
-        return set(), How.READS
+        return set(), [How.READS]
     lineage = _lineage(tree, consumer)
     if lineage is None:
-        return set(), How.UNKNOWN
+        return set(), [How.UNKNOWN]
     wanted = (str(source), changed.lower())
     columns = {
         output
         for output, edges in lineage.edges.items()
         if any((edge.source.table, edge.source.column.lower()) == wanted for edge in edges)
     }
-    if columns:
-        return columns, How.VALUES
-    if any((edge.source.table, edge.source.column.lower()) == wanted for edge in lineage.rows):
-        return set(), How.ROWS
-    return set(), How.UNKNOWN if lineage.unresolved or not lineage.is_rows_known else None
+    decides_rows = any((edge.source.table, edge.source.column.lower()) == wanted for edge in lineage.rows)
+    hows = [how for how, holds in ((How.VALUES, columns), (How.ROWS, decides_rows)) if holds]
+    is_unknown = not hows and (lineage.unresolved or not lineage.is_rows_known)
+    return columns, [How.UNKNOWN] if is_unknown else hows
 
 
 def _lineage(tree: Tree, consumer: DatasetName) -> ColumnLineage | None:
     sql, contract = tree.sql(consumer), tree.contract(consumer)
     if sql is None or contract is None:
         return None
-    schemas = {}
-    for read in tree.inputs[consumer]:
-        of = tree.contract(read)
-        if of is not None:
-            schemas[str(read)] = [column.name for column in of.columns]
-    return column_lineage(sql, schemas=schemas, outputs=[column.name for column in contract.columns])
+    read = [of for name in sorted(tree.inputs[consumer]) if (of := tree.contract(name)) is not None]
+    return lineage_of(contract, sql, read)
 
 
 def _affected(tree: Tree, name: DatasetName, columns: set[str], how: How) -> Affected:

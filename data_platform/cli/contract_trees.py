@@ -7,9 +7,8 @@ from __future__ import annotations
 import io
 import re
 import subprocess
-import tarfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -30,17 +29,19 @@ class Tree:
     Attributes:
         label: what the user typed.
         shown: the folder or path under which faults show a domain's files.
+        file: the one file that the tree was made of, if it was.
     """
 
     label: str
     files: Mapping[str, bytes]
     shown: Mapping[str, Path]
+    file: Path | None = None
     _read: dict[DatasetName, ReadResult] = field(default_factory=dict, init=False)
 
     @cached_property
     def names(self) -> frozenset[DatasetName]:
         """Every dataset that has a contract file."""
-        return frozenset(_name_of(path) for path in self.files if path.endswith(SUFFIX))
+        return frozenset(_name_of(path) for path in self.files if path.endswith(SUFFIX) and path.count("/") == 2)
 
     def content(self, name: DatasetName) -> bytes:
         """The bytes of a contract."""
@@ -49,7 +50,11 @@ class Tree:
     def read(self, name: DatasetName) -> ReadResult:
         """A contract, or its faults."""
         if name not in self._read:
-            self._read[name] = read_contract_text(self.content(name), self.path(_path_of(name)))
+            result = read_contract_text(self.content(name), self.path(_path_of(name)))
+            if self.file is not None:  # its name stands in the file, not in its place
+                faults = tuple(replace(fault, path=str(self.file)) for fault in result.faults)
+                result = replace(result, faults=faults)
+            self._read[name] = result
         return self._read[name]
 
     def contract(self, name: DatasetName) -> Contract | None:
@@ -67,14 +72,15 @@ class Tree:
         return self.shown.get(domain, Path(domain)) / rest
 
     @cached_property
+    def named(self) -> Mapping[DatasetName, frozenset[DatasetName]]:
+        """The datasets whose names stand in each query, there or not; a superset of those that it reads."""
+        texts = {name: (self.sql(name) or "").replace('"', "").lower() for name in self.names}
+        return {name: frozenset(map(DatasetName.parse, _TABLE.findall(text))) for name, text in texts.items()}
+
+    @cached_property
     def inputs(self) -> Mapping[DatasetName, frozenset[DatasetName]]:
-        """The datasets whose names stand in each query; a superset of those that it reads."""
-        found = {}
-        for name in self.names:
-            text = (self.sql(name) or "").replace('"', "").lower()
-            named = {DatasetName.parse(table) for table in _TABLE.findall(text)}
-            found[name] = frozenset(named & self.names - {name})
-        return found
+        """Those of them that have a contract."""
+        return {name: (named & self.names) - {name} for name, named in self.named.items()}
 
     @cached_property
     def consumers(self) -> Mapping[DatasetName, tuple[DatasetName, ...]]:
@@ -86,6 +92,20 @@ class Tree:
         return {name: tuple(readers) for name, readers in found.items()}
 
 
+def trees_of(base: str, head: str | None, *, folders: Sequence[Path]) -> tuple[Tree, Tree]:
+    """The two trees that somebody typed. Of two git references, the first is taken where the second left it, so that
+    what came to it since is not taken for a change; without `head` the folders as they are now count as HEAD.
+
+    Raises:
+        ConfigurationError: as `tree_of`.
+    """
+    if _is_path(base) or (head is not None and _is_path(head)):
+        older = tree_of(base, folders=folders)
+    else:
+        older = _of_reference(base, folders, seen_from="HEAD" if head is None else head)
+    return older, tree_of_folders(folders) if head is None else tree_of(head, folders=folders)
+
+
 def tree_of(text: str, *, folders: Sequence[Path]) -> Tree:
     """The tree that somebody typed: an existing folder, an existing contract file, or else a git reference.
 
@@ -94,14 +114,26 @@ def tree_of(text: str, *, folders: Sequence[Path]) -> Tree:
         folders: the project's folders of domains, which a git reference is asked for.
 
     Raises:
-        ConfigurationError: it is none of these, or there is no git.
+        ConfigurationError: it is none of these, it is a folder without contracts, or there is no git.
     """
     path = Path(text)
+    if not _is_path(text):
+        return _of_reference(text, folders)
     if path.is_file():
         return _of_file(text, path)
-    if path.is_dir():
-        return tree_of_folders([path], label=text)
-    return _of_reference(text, folders)
+    tree = tree_of_folders([path], label=text)
+    if not tree.names:
+        raise ConfigurationError(
+            f"{text} is a folder without contracts, so there is nothing to compare; for a git reference of that name "
+            f"write heads/{text}"
+        )
+    return tree
+
+
+def _is_path(text: str) -> bool:
+    if not text.strip():
+        raise ConfigurationError("an empty text names no contracts: give a git reference, a folder or a contract file")
+    return Path(text).exists()
 
 
 def tree_of_folders(folders: Sequence[Path], *, label: str = "working tree") -> Tree:
@@ -119,6 +151,8 @@ def tree_of_folders(folders: Sequence[Path], *, label: str = "working tree") -> 
 
 def _domains(folder: Path) -> list[Path]:
     folder = folder.resolve()
+    if not folder.is_dir():
+        raise ConfigurationError(f"{folder} is no folder of domains: DATA_PLATFORM_DOMAINS says where they are")
     if (folder / "domain.yaml").is_file() or any((folder / layer).is_dir() for layer in _LAYERS):
         return [folder]
     inner = folder / "domains" if (folder / "domains").is_dir() else folder
@@ -127,16 +161,18 @@ def _domains(folder: Path) -> list[Path]:
 
 def _of_file(label: str, path: Path) -> Tree:
     """One contract: its place says its name, or else `domain`, the schema's name and `platform.format` do."""
+    if path.suffix not in (".yaml", ".yml"):
+        raise ConfigurationError(f"{path} is no contract: those are YAML files, mostly named *{SUFFIX}")
     content = path.read_bytes()
     resolved = path.resolve()
     layer, domain, stem = resolved.parent.name, resolved.parent.parent.name, path.name.removesuffix(SUFFIX)
     if layer not in _LAYERS:
         layer, domain, stem = _said(content, stem)
-        return Tree(label, {f"{domain}/{layer}/{stem}{SUFFIX}": content}, {})
+        return Tree(label, {f"{domain}/{layer}/{stem}{SUFFIX}": content}, {}, file=path)
     inner = f"{domain}/{layer}/{stem}"
     sql = resolved.with_name(f"{stem}.sql")
     files = {f"{inner}{SUFFIX}": content, **({f"{inner}.sql": sql.read_bytes()} if sql.is_file() else {})}
-    return Tree(label, files, {domain: resolved.parent.parent})
+    return Tree(label, files, {domain: resolved.parent.parent}, file=path)
 
 
 def _said(content: bytes, stem: str) -> tuple[str, str, str]:
@@ -165,45 +201,66 @@ def _objects(data: dict[str, object], key: str) -> list[object]:
     return found
 
 
-def _of_reference(text: str, folders: Sequence[Path]) -> Tree:
-    top = Path(_git(Path.cwd(), "rev-parse", "--show-toplevel").decode().strip())
+def _of_reference(text: str, folders: Sequence[Path], *, seen_from: str | None = None) -> Tree:
+    top = Path(_git(Path.cwd(), "rev-parse", "--show-toplevel").decode().strip()).resolve()
+    commit, label = _commit(top, text), text
+    inside = [folder for folder in map(Path.resolve, folders) if folder.is_relative_to(top)]
+    if not inside:
+        named = ", ".join(map(str, folders))
+        raise ConfigurationError(f"the domains ({named}) are not in the git repository {top}: run this in theirs")
+    if seen_from is not None:
+        began = _parting(top, commit, _commit(top, seen_from))
+        commit, label = (commit, text) if began == commit else (began, f"{text} at {began[:9]}")
+    files: dict[str, bytes] = {}
+    shown: dict[str, Path] = {}
+    for folder in inside:
+        for path, content in _committed(top, commit, folder.relative_to(top).as_posix()).items():
+            domain = path.split("/")[0]
+            shown.setdefault(domain, folder.relative_to(top) / domain)
+            files.setdefault(path, content)
+    return Tree(label, _relevant(files), shown)
+
+
+def _commit(top: Path, text: str) -> str:
     try:
-        spoken = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
+        found = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
     except ConfigurationError as error:
         message = f"{text!r} is no folder, no contract file and no git reference; fetch it, or mend the name"
         raise ConfigurationError(message) from error
-    commit = spoken.decode().strip()
-    files: dict[str, bytes] = {}
-    shown: dict[str, Path] = {}
-    for folder in folders:
-        absolute = folder.resolve()
-        if not absolute.is_relative_to(top.resolve()):
-            continue
-        inside = absolute.relative_to(top.resolve()).as_posix()
-        for path, content in _archived(top, commit, inside).items():
-            domain = path.split("/")[0]
-            shown.setdefault(domain, Path(inside) / domain)
-            files.setdefault(path, content)
-    return Tree(text, _relevant(files), shown)
+    return found.decode().strip()
 
 
-def _archived(top: Path, commit: str, inside: str) -> dict[str, bytes]:
-    """The files below a folder of a commit; none where the commit has no such folder."""
-    if inside != "." and not _git(top, "ls-tree", "-d", commit, "--", inside):
-        return {}
-    packed = _git(top, "archive", "--format=tar", commit, "--", inside)
-    prefix = "" if inside == "." else f"{inside}/"
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        return {
-            member.name.removeprefix(prefix): stream.read()
-            for member in archive
-            if member.isfile() and member.name.endswith(_WANTED) and (stream := archive.extractfile(member))
-        }
-
-
-def _git(folder: Path, *words: str) -> bytes:
+def _parting(top: Path, base: str, head: str) -> str:
+    """The commit at which the head left the base; the base itself where none is known, as in a shallow clone."""
     try:
-        done = subprocess.run(["git", *words], cwd=folder, capture_output=True, check=False)  # noqa: S603, S607
+        return _git(top, "merge-base", base, head).decode().strip()
+    except ConfigurationError:
+        return base
+
+
+def _committed(top: Path, commit: str, inside: str) -> dict[str, bytes]:
+    """The files below a folder of a commit, whatever attributes say of exports; none where it has no such folder."""
+    listed = _git(top, "ls-tree", "-r", "-z", commit, "--", inside).decode("utf-8", "surrogateescape")
+    entries = [line.partition("\t") for line in listed.split("\0") if line]
+    prefix = "" if inside == "." else f"{inside}/"
+    objects = {
+        path.removeprefix(prefix): facts.split()[2]
+        for facts, _, path in entries
+        if facts.split()[1] == "blob" and path.endswith(_WANTED)
+    }
+    asked = "".join(f"{one}\n" for one in objects.values()).encode()
+    answers = io.BytesIO(_git(top, "cat-file", "--batch", given=asked))
+    found = {}
+    for path in objects:
+        size = int(answers.readline().split()[2])
+        found[path] = answers.read(size)
+        answers.read(1)
+    return found
+
+
+def _git(folder: Path, *words: str, given: bytes = b"") -> bytes:
+    try:
+        done = subprocess.run(["git", *words], cwd=folder, input=given, capture_output=True, check=False)  # noqa: S603, S607
     except OSError as error:
         raise ConfigurationError(f"git cannot be run ({error.strerror}): compare folders or files instead") from error
     if done.returncode != 0:

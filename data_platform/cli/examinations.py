@@ -150,6 +150,7 @@ def _tables(platform: Platform) -> Iterator[Finding]:
         else:
             helps = {
                 HeadKind.TORN_ACKNOWLEDGED: f"data-platform recover {ref}",
+                HeadKind.FOREIGN: f"data-platform catalog scan, then catalog accept or reject {ref}",
                 HeadKind.TORN_UNACKNOWLEDGED: "the next run of its writer sets it aside; data-platform run",
             }
             yield Finding(

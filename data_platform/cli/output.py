@@ -88,8 +88,9 @@ def table_of(
 
 
 def print_json(value: object) -> None:
-    """One JSON document on stdout."""
-    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+    """One JSON document on stdout; half a surrogate pair, which UTF-8 has no bytes for, stays an escape."""
+    text = json.dumps(plain(value), indent=2, ensure_ascii=False)
+    click.echo(text.encode("utf-8", "backslashreplace").decode())
 
 
 def plain(value: object) -> Any:

@@ -15,6 +15,8 @@ _RAW_FIELDS = (
     pa.field("_event_date", pa.date32()),
 )
 
+LANDING_COLUMNS = frozenset((EXTRA, *(field.name for field in _RAW_FIELDS)))
+
 
 def arrow_schema(contract: Contract) -> pa.Schema:
     """The contract's columns. All are nullable: that a value is there is a rule, decided before the write."""

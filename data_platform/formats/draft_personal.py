@@ -15,7 +15,7 @@ from stdnum.de import idnr
 from stdnum.us import ssn
 
 _SHARE = 0.6  # of the sampled values that a validator has to accept
-_FEWEST = 3
+_FEWEST = 3  # of fewer values all have to be accepted, by a validator that hardly errs on one
 _NAMES: tuple[tuple[str, str, str], ...] = (
     (r"e?_?mail", "e-mail address", "confidential"),
     (r"phone|mobile|msisdn|fax|tel(efon|ephone)?", "phone number", "confidential"),
@@ -31,6 +31,7 @@ _NAMES: tuple[tuple[str, str, str], ...] = (
     (r"lat(itude)?|lon(gitude)?|geo", "location", "confidential"),
     (r"(customer|user|client|member|person|patient|employee)_?(id|no|number)", "person's identifier", "internal"),
 )
+_CARD = re.compile(r"[2-6][0-9]{12,18}")  # ISO/IEC 7812: 2 to 6 are payment and travel cards; 1 begins times in ms
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}")
 
 
@@ -54,12 +55,21 @@ def personal_hint(name: str, sample: Sequence[str]) -> PersonalHint | None:
     for pattern, what, classification in _NAMES:
         if re.search(rf"(?:^|_)(?:{pattern})(?:_|$|s$)", words):
             return PersonalHint(what, classification, "its name")
-    if len(sample) < _FEWEST:
-        return None
-    for what, classification, is_one in _VALIDATORS:
-        if sum(is_one(value) for value in sample) >= _SHARE * len(sample):
+    is_small = len(sample) < _FEWEST
+    for what, classification, is_one in _VALIDATORS if sample else ():
+        if is_small and is_one not in _SURE:
+            continue
+        if sum(is_one(value) for value in sample) >= (1 if is_small else _SHARE) * len(sample):
             return PersonalHint(what, classification, "its values")
     return None
+
+
+def _is_email(value: str) -> bool:
+    return bool(_EMAIL.fullmatch(value))
+
+
+def _is_iban(value: str) -> bool:
+    return bool(iban.is_valid(value))
 
 
 def _is_phone(value: str) -> bool:
@@ -73,7 +83,7 @@ def _is_phone(value: str) -> bool:
 
 def _is_card(value: str) -> bool:
     digits = re.sub(r"[ -]", "", value)
-    return digits.isdigit() and 13 <= len(digits) <= 19 and bool(luhn.is_valid(digits))
+    return bool(_CARD.fullmatch(digits)) and bool(luhn.is_valid(digits))
 
 
 def _is_address(value: str) -> bool:
@@ -89,10 +99,11 @@ def _is_national(value: str) -> bool:
 
 
 _VALIDATORS: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
-    ("e-mail address", "confidential", lambda value: bool(_EMAIL.fullmatch(value))),
+    ("e-mail address", "confidential", _is_email),
     ("phone number", "confidential", _is_phone),
-    ("bank account", "restricted", lambda value: bool(iban.is_valid(value))),
+    ("bank account", "restricted", _is_iban),
     ("payment card", "restricted", _is_card),
     ("network address", "confidential", _is_address),
     ("national identifier", "restricted", _is_national),
 )
+_SURE = (_is_email, _is_phone, _is_iban, _is_card)

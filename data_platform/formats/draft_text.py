@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
 from data_platform.contracts.model import DatasetName, FileFormat, FileKind, Layer
 from data_platform.contracts.types import ColumnType, TypeKind
+from data_platform.formats.draft_fields import LeftOut
 from data_platform.formats.draft_personal import PersonalHint, personal_hint
 from data_platform.formats.draft_profile import ColumnProfile
 
@@ -21,6 +23,7 @@ _HEAD = """\
 #   - say by platform.watermark which column is the time of the event.
 """
 _MONEY = re.compile(r"(?:^|_)(?:amount|price|total|revenue|cost)(?:s|$|_)", re.IGNORECASE)
+_CARD_LIKE = re.compile(r"[0-9]{13,19}")
 _LOGICAL = {TypeKind.DECIMAL: "number", TypeKind.DOUBLE: "number"}
 
 
@@ -39,15 +42,15 @@ class Draft:
     """Everything that a draft says.
 
     Attributes:
-        left_out: fields that no column type holds; they are passed over.
-        rejected: records that no contract could read.
+        left_out: fields that no column can hold; they are passed over.
+        rejected: how many records no contract could read, by reason.
     """
 
     name: DatasetName
     file_format: FileFormat | None
     columns: tuple[DraftColumn, ...]
-    left_out: tuple[str, ...] = ()
-    rejected: int = 0
+    left_out: tuple[LeftOut, ...] = ()
+    rejected: Mapping[str, int] = field(default_factory=dict)
 
 
 def draft_text(draft: Draft) -> str:
@@ -74,15 +77,10 @@ def draft_text(draft: Draft) -> str:
         ],
         "customProperties": _custom(draft),
     }
-    notes = [f"# Left out, because no column type holds it: {field!r}\n" for field in draft.left_out]
-    if draft.rejected:
-        notes.append(f"# {draft.rejected} records could not be read under any contract; they will be rejected.\n")
-    for column, hint in hints.items():
-        if hint is not None:
-            notes.append(f"# Column {column!r} looks like a {hint.what} by {hint.because}: {hint.classification}.\n")
+    notes = "".join(f"# {note}\n" for note in _notes(draft, hints, key))
     body = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
     body = body.replace("team:\n  name: ''\n  members: []\n", _TEAM)
-    return _HEAD + "".join(notes) + body
+    return _HEAD + notes + body
 
 
 _TEAM = """\
@@ -92,15 +90,47 @@ team:
 """
 
 
+def _notes(draft: Draft, hints: dict[str, PersonalHint | None], key: str | None) -> Iterator[str]:
+    form = draft.file_format
+    if form is not None and form.kind is FileKind.CSV and not form.header:
+        yield "The first line was taken for a record, for it looks like data or has a word twice: the columns have"
+        yield "made-up names. If it is a header, give every column its own name there and draft again."
+    for found in draft.left_out:
+        yield f"Left out is {found.name!r}: {found.why}."
+    if draft.left_out and _is_raw(draft):
+        yield "What is left out is passed over when files are read, by platform.schema_change: ignore."
+    if draft.rejected:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(draft.rejected.items()))
+        yield f"Records that could not be read under any contract, and will be rejected: {reasons}."
+    for column, hint in hints.items():
+        if hint is not None:
+            yield f"Column {column!r} may be personal ({hint.what}, by {hint.because}): {hint.classification}."
+    for column in _unique(draft) if key is None else []:
+        yield f"Column {column!r} tells the rows apart, but is no primary key here, since it may be personal."
+
+
+def _is_raw(draft: Draft) -> bool:
+    return draft.file_format is not None and draft.name.layer is Layer.RAW
+
+
 def _hint(column: DraftColumn) -> PersonalHint | None:
-    sample = column.profile.sample if column.profile and column.type.kind is TypeKind.STRING else ()
+    sample = column.profile.sample if column.profile else ()
+    if column.type.kind is not TypeKind.STRING:
+        # Among numbers only these are long enough for a validator to tell them from counts.
+        is_whole = column.type.kind in (TypeKind.INTEGER, TypeKind.DECIMAL) and not column.type.scale
+        sample = sample if is_whole and any(_CARD_LIKE.fullmatch(text) for text in sample) else ()
     return personal_hint(column.name, sample)
+
+
+def _unique(draft: Draft) -> list[str]:
+    """The columns that could be a key: unique, never missing, of a type that compares exactly."""
+    fit = (TypeKind.STRING, TypeKind.INTEGER)
+    return [c.name for c in draft.columns if c.profile and c.profile.is_unique and c.type.kind in fit]
 
 
 def _key(draft: Draft, hints: dict[str, PersonalHint | None]) -> str | None:
     """The column that tells rows apart: the first that is unique and never missing, one named like an id before."""
-    fit = (TypeKind.STRING, TypeKind.INTEGER)
-    unique = [c.name for c in draft.columns if c.profile and c.profile.is_unique and c.type.kind in fit]
+    unique = _unique(draft)
     named = [name for name in unique if re.search(r"(?:^|_)(?:id|key|no|number|code|uuid)$|Id$|ID$|No$", name)]
     guarded = {name for name, hint in hints.items() if hint is not None and hint.classification != "internal"}
     plain = [name for name in (*named, *unique) if name not in guarded]
@@ -167,7 +197,7 @@ def _range(of: ColumnType, profile: ColumnProfile) -> dict[str, Any]:
 
 def _custom(draft: Draft) -> list[dict[str, Any]]:
     form = draft.file_format
-    if form is None or draft.name.layer is not Layer.RAW:
+    if form is None or not _is_raw(draft):
         return [{"property": "platform.materialization", "value": "table"}]
     said: dict[str, Any] = {"kind": form.kind.value}
     if form.kind is FileKind.CSV:

@@ -101,5 +101,6 @@ def _nested(of: pa.DataType) -> ColumnType | None:
     if pa.types.is_struct(of) and of.num_fields:
         found = [(of.field(i).name, type_of_arrow(of.field(i).type)) for i in range(of.num_fields)]
         fields = tuple(StructField(name, inner) for name, inner in found if inner is not None)
-        return ColumnType(kind=TypeKind.OBJECT, fields=fields) if len(fields) == len(found) else None
+        is_named = all(name for name, _ in found) and len({name.lower() for name, _ in found}) == len(found)
+        return ColumnType(kind=TypeKind.OBJECT, fields=fields) if is_named and len(fields) == len(found) else None
     return None

@@ -7,7 +7,9 @@ nothing goes into the draft but the lists of short, often repeated words in colu
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,7 +30,9 @@ from data_platform.contracts.model import (
 from data_platform.contracts.types import ColumnType
 from data_platform.errors import ConfigurationError
 from data_platform.formats.draft_dialect import format_of, header_of
-from data_platform.formats.draft_json import shape_of_lines
+from data_platform.formats.draft_fields import TOO_DEEP, LeftOut, column_name_fault, is_too_deep
+from data_platform.formats.draft_json import columns_of_lines
+from data_platform.formats.draft_parquet import parquet_relation, schema_of
 from data_platform.formats.draft_profile import ColumnProfile, profile
 from data_platform.formats.draft_text import Draft, DraftColumn, draft_text
 from data_platform.formats.draft_types import STRING, TextTypes, type_of_arrow
@@ -36,17 +40,19 @@ from data_platform.formats.reading import open_reader
 from data_platform.formats.rejected import FileRejected
 
 _MEMORY = "500MB"
+_DAMAGE = (duckdb.InvalidInputException, duckdb.IOException, duckdb.DataError)
 
 
 @dataclass(slots=True)
 class _Found:
-    """What is known of a file before its values are profiled."""
+    """What is known of a source before its values are profiled; `source` says which it is."""
 
+    source: str
     file_format: FileFormat | None
-    types: dict[str, ColumnType]
+    types: dict[str, ColumnType] = field(default_factory=dict)
     required: frozenset[str] = frozenset()
-    left_out: list[str] = field(default_factory=list)
-    rejected: int = 0
+    left_out: list[LeftOut] = field(default_factory=list)
+    rejected: Counter[str] = field(default_factory=Counter)
 
 
 def draft_from_file(path: Path, *, name: DatasetName) -> str:
@@ -65,11 +71,10 @@ def draft_from_file(path: Path, *, name: DatasetName) -> str:
                 case FileKind.NDJSON:
                     found = _of_lines(path, file_format, name, staged)
                 case FileKind.PARQUET:
-                    found, staged = _of_parquet(path, file_format), path
+                    found, staged = _of_schema(schema_of(path), file_format, str(path)), path
         except FileRejected as error:
             raise ConfigurationError(f"{path} cannot be read: {error}") from error
-        relation = f"read_parquet({_literal(staged)})"
-        return _text(con, relation, found, name)
+        return _text(con, parquet_relation([staged]), found, name)
 
 
 def draft_from_relation(
@@ -83,15 +88,16 @@ def draft_from_relation(
         name: the dataset that the draft is for.
         file_format: of a raw dataset that is to be read from such files.
     """
-    reader = con.sql(f"SELECT * FROM {relation} LIMIT 0").to_arrow_table()
-    found = _of_schema(reader.schema, file_format)
+    with _readable(str(name)):
+        schema = con.sql(f"SELECT * FROM {relation} LIMIT 0").to_arrow_table().schema
+    found = _of_schema(schema, file_format, str(name))
     return _text(con, relation, found, name)
 
 
 def _text(con: duckdb.DuckDBPyConnection, relation: str, found: _Found, name: DatasetName) -> str:
-    if not found.types:
-        raise ConfigurationError(f"{name}: no column can be drafted from what is there")
-    profiles = profile(con, relation, list(found.types.items()))
+    _require_columns(found)
+    with _readable(found.source):
+        profiles = profile(con, relation, list(found.types.items()))
     columns = [
         DraftColumn(column, of, profiles.get(column), is_required=_is_required(column, found, profiles))
         for column, of in found.types.items()
@@ -106,71 +112,96 @@ def _text(con: duckdb.DuckDBPyConnection, relation: str, found: _Found, name: Da
     return draft_text(draft)
 
 
+def _require_columns(found: _Found) -> None:
+    if not found.types:
+        reasons = "".join(f"\n    {one.name!r}: {one.why}" for one in found.left_out)
+        raise ConfigurationError(
+            f"{found.source}: no column can be drafted from what is there{reasons or '; it has no fields'}\n"
+            "    fix: have the source write fields with a name and one type each, or name other data"
+        )
+
+
+@contextmanager
+def _readable(source: str) -> Iterator[None]:
+    """What DuckDB says of damaged data is the source's fault."""
+    try:
+        yield
+    except duckdb.Error as error:
+        # What its Parquet decoder stumbles over is of no class of its own.
+        if type(error) is not duckdb.Error and not isinstance(error, _DAMAGE):
+            raise
+        first_line = str(error).partition("\n")[0]
+        raise ConfigurationError(
+            f"{source} cannot be read: {first_line}. Have it written anew, or name other data"
+        ) from error
+
+
 def _is_required(column: str, found: _Found, profiles: Mapping[str, ColumnProfile]) -> bool:
     known = profiles.get(column)
     return known.nulls == 0 and known.rows > 0 if known is not None else column in found.required
 
 
 def _of_csv(path: Path, file_format: FileFormat, name: DatasetName, staged: Path) -> _Found:
-    names = header_of(path, file_format)
-    texts = {column: TextTypes() for column in names}
-    found = _Found(file_format, {})
-    contract = _contract(name, file_format, dict.fromkeys(names, STRING))
-    writer = None
-    for chunk in open_reader(contract).read(path, name=path.name):
-        found.rejected += chunk.rejected.num_rows
-        batch = chunk.records.select(list(names))
-        for column in names:
-            texts[column].take(batch.column(column))
-        writer = writer or pq.ParquetWriter(staged, batch.schema)
-        writer.write_batch(batch)
-    if writer is None:
-        raise ConfigurationError(f"{path} has no records: name a file with data")
-    writer.close()
+    found = _Found(str(path), file_format)
+    texts: dict[str, TextTypes] = {}
+    for column in header_of(path, file_format):
+        if fault := column_name_fault(column, {*map(str.lower, texts)}):
+            found.left_out.append(LeftOut(column, fault))
+        else:
+            texts[column] = TextTypes()
+    found.types = dict.fromkeys(texts, STRING)
+    _require_columns(found)
+    for batch in _staged(path, found, name, staged):
+        for column, types in texts.items():
+            types.take(batch.column(column))
     found.types = {column: types.type for column, types in texts.items()}
     return found
 
 
 def _of_lines(path: Path, file_format: FileFormat, name: DatasetName, staged: Path) -> _Found:
-    shape = shape_of_lines(path, file_format)
-    found = _Found(file_format, {})
-    for column, inner in shape.fields.items():
-        of = inner.type
-        if of is None:
-            found.left_out.append(column)
-        else:
-            found.types[column] = of
-    found.required = frozenset(n for n, inner in shape.fields.items() if inner.present == shape.records)
-    writer = None
-    contract = _contract(name, file_format, found.types)
-    for chunk in open_reader(contract).read(path, name=path.name):
-        found.rejected += chunk.rejected.num_rows
-        batch = chunk.records.select(list(found.types))
-        writer = writer or pq.ParquetWriter(staged, batch.schema)
-        writer.write_batch(batch)
-    if writer is None:
-        raise ConfigurationError(f"{path} has no records: name a file with data")
-    writer.close()
+    seen = columns_of_lines(path, file_format)
+    if not seen.records:
+        raise ConfigurationError(
+            f"{path}: none of its {seen.refused} lines is a JSON object, and each would be rejected. "
+            "Have the source write one whole object a line"
+        )
+    found = _Found(str(path), file_format, seen.types, seen.required, [*seen.left_out])
+    _require_columns(found)
+    for _ in _staged(path, found, name, staged):
+        pass
     return found
 
 
-def _of_parquet(path: Path, file_format: FileFormat) -> _Found:
-    try:
-        return _of_schema(pq.read_schema(path), file_format)
-    except (OSError, pa.ArrowException) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}") from error
+def _staged(path: Path, found: _Found, name: DatasetName, staged: Path) -> Iterator[pa.RecordBatch]:
+    """The records as the contract would read them, batch by batch on their way into a Parquet file."""
+    if found.file_format is None:
+        raise ValueError("only files are staged")
+    contract = _contract(name, found.file_format, found.types)
+    writer = None
+    for chunk in open_reader(contract).read(path, name=path.name):
+        found.rejected.update(chunk.rejected.column("reason").to_pylist())
+        batch = chunk.records.select(list(found.types))
+        writer = writer or pq.ParquetWriter(staged, batch.schema)
+        writer.write_batch(batch)
+        yield batch
+    if writer is None:
+        raise ConfigurationError(f"{path} has no records, so no type can be told: name a file with data")
+    writer.close()
 
 
-def _of_schema(schema: pa.Schema, file_format: FileFormat | None) -> _Found:
-    found = _Found(file_format, {})
+def _of_schema(schema: pa.Schema, file_format: FileFormat | None, source: str) -> _Found:
+    found = _Found(source, file_format)
     for column in schema:
         of = type_of_arrow(column.type)
-        if column.name.startswith("_") or of is None:
-            found.left_out.append(column.name)
-        else:
+        fault = column_name_fault(column.name, {*map(str.lower, found.types)})
+        if of is None:
+            fault = fault or f"no column type holds {column.type}"
+        elif is_too_deep(of):
+            fault = fault or TOO_DEEP
+        if of is not None and fault is None:
             found.types[column.name] = of
-    if file_format is None:
-        found.left_out = [name for name in found.left_out if not name.startswith("_")]
+        elif fault is not None and (file_format is not None or not column.name.startswith("_")):
+            found.left_out.append(LeftOut(column.name, fault))
     return found
 
 
@@ -194,12 +225,3 @@ def _connection(folder: str) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect(":memory:", config={"memory_limit": _MEMORY, "temp_directory": folder, "threads": 2})
     con.execute("SET TimeZone = 'UTC'")
     return con
-
-
-def _literal(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
-
-
-def names_of(files: Sequence[Path]) -> str:
-    """The relation of several Parquet files of one schema."""
-    return f"read_parquet([{', '.join(map(_literal, files))}])"

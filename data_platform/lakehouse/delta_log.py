@@ -34,7 +34,12 @@ class AddedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedCommit:
-    """A commit as its log entry tells it, for recovery and history."""
+    """A commit as its log entry tells it, for recovery and history.
+
+    Attributes:
+        is_ours: whether the platform made it: its writers note how many actions a commit has, others do not.
+        engine: what wrote it, as it says itself.
+    """
 
     version: int
     digest: str
@@ -45,6 +50,8 @@ class LoggedCommit:
     removed: tuple[str, ...]
     transactions: Mapping[str, int]
     metadata: Mapping[str, str]
+    is_ours: bool = True
+    engine: str = ""
 
     @property
     def rows_added(self) -> int:
@@ -125,6 +132,8 @@ def parse_entry(version: int, data: bytes) -> LoggedCommit | None:
         removed=tuple(unquote(body["path"]) for kind, body in bodies if kind == "remove"),
         transactions={body["appId"]: body["version"] for kind, body in bodies if kind == "txn"},
         metadata={key: value for key, value in info.items() if isinstance(value, str) and key not in _GENERATED},
+        is_ours=ACTION_COUNT in info,
+        engine=str(info.get("engineInfo", info.get("clientVersion", ""))),
     )
 
 

@@ -30,6 +30,7 @@ class HeadKind(StrEnum):
     OK = "ok"
     TORN_UNACKNOWLEDGED = "torn_unacknowledged"  # a crash before the ledger was written: set aside, replay
     TORN_ACKNOWLEDGED = "torn_acknowledged"  # data that was promised is damaged: a person has to look
+    FOREIGN = "foreign"  # written outside the platform, never audited: a person accepts or rejects it
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class HeadCheck:
     """The verdict on a head.
 
     Attributes:
-        version: the version to read: the head if it is ok, else the one before.
+        version: the version to read: the head if it is ok, else the newest one below that is no worse.
         head: the newest version in the log, or the acknowledged one that is missing there.
         is_acknowledged: whether the ledger knows the head.
         warning: what is wrong, empty if nothing; `fault` the same without table and version, where it was looked for.
@@ -66,11 +67,14 @@ def verified_head(table: Table, acknowledged: Acknowledged) -> HeadCheck:
             return HeadCheck(HeadKind.OK, head, head, is_acknowledged=True)
         warning = f"{table.ref}: the log entry of version {head} no longer has the acknowledged digest"
         return HeadCheck(HeadKind.TORN_ACKNOWLEDGED, head - 1, head, is_acknowledged=True, warning=warning)
-    return _judged(table, head, parse_entry(head, data), _footer_fault)
+    entry = parse_entry(head, data)
+    if entry is not None and not entry.is_ours:
+        return _foreign(table, head, acknowledged)
+    return _judged(table, head, entry, _footer_fault)
 
 
 def readable_snapshot(table: Table, acknowledged: Acknowledged) -> Snapshot:
-    """The head for readers; the version before, with a logged warning, where the head is torn."""
+    """The head for readers; the version before, with a logged warning, where the head is torn or foreign."""
     check = verified_head(table, acknowledged)
     if check.kind is not HeadKind.OK:
         _log.warning("%s; version %d is served", check.warning, check.version)
@@ -82,9 +86,14 @@ def writable_snapshot(table: Table, acknowledged: Acknowledged) -> Snapshot:
     it is set aside, so that its manifest can be replayed.
 
     Raises:
-        DamagedTable: the head was acknowledged and is damaged.
+        DamagedTable: the head was acknowledged and is damaged, or was written outside the platform.
     """
     check = verified_head(table, acknowledged)
+    if check.kind is HeadKind.FOREIGN:
+        raise DamagedTable(
+            f"{check.warning}; nothing is written until `data-platform catalog reject {table.ref} --reason …` "
+            "(or accept) was run"
+        )
     if check.kind is HeadKind.OK and not check.is_acknowledged and check.head >= 0:
         check = _judged(table, check.head, table.log.commit(check.head), _content_fault)
     if check.kind is HeadKind.TORN_ACKNOWLEDGED:
@@ -113,6 +122,22 @@ def damaged_files(table: Table, snapshot: Snapshot, *, but: Collection[str] = ()
     files = (file for file in snapshot.files if file.path not in but)
     added = (AddedFile(file.path, file.size_bytes, file.rows) for file in files)
     return [fault for file in added if (fault := _footer_fault(table, file))]
+
+
+def _foreign(table: Table, head: int, acknowledged: Acknowledged) -> HeadCheck:
+    """The verdict on a head that the platform did not write, and nobody accepted."""
+    version = head - 1
+    while version >= 0 and acknowledged(version) is None:
+        try:
+            entry = table.log.commit(version)
+        except FileNotFoundError:
+            break  # retention has shortened the log
+        if entry is not None and entry.is_ours:
+            break
+        version -= 1
+    which = f"version {head} was" if version == head - 1 else f"versions {version + 1} to {head} were"
+    warning = f"{table.ref}: {which} written outside the platform"
+    return HeadCheck(HeadKind.FOREIGN, version, head, is_acknowledged=False, warning=warning)
 
 
 def _version_fault(table: Table, version: int, acknowledged: Acknowledged) -> str:

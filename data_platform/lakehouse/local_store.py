@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from data_platform.errors import TamperedObject
+from data_platform.errors import ConfigurationError, TamperedObject
 from data_platform.lakehouse.credentials import StoreCredentials
 from data_platform.lakehouse.flushing import flush_folder, make_folder
 from data_platform.lakehouse.object_keys import check_key
-from data_platform.lakehouse.object_store import Content, Names, PutReceipt
+from data_platform.lakehouse.object_store import Content, Names, PutReceipt, Sizes
 
 _INCOMING = ".incoming"
 _COPY_BYTES = 1 << 20
@@ -100,6 +100,24 @@ class LocalStore:
         if not top.is_dir():
             return []
         return sorted(entry.name for entry in top.iterdir() if entry.is_dir() and entry.name != _INCOMING)
+
+    def objects(self, prefix: str) -> Sizes:
+        """Names and sizes in bytes of the files directly in the folder `prefix`."""
+        try:
+            with os.scandir(self._folder(prefix)) as entries:
+                return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+
+    def move(self, folder: str, to: str) -> None:
+        """Gives a folder, or one file, another place, in one step."""
+        source, target = self.local_path(folder), self.local_path(to)
+        make_folder(target.parent)
+        if target.exists():
+            raise ConfigurationError(f"{target} is there already: nothing was moved")
+        source.rename(target)
+        flush_folder(source.parent)
+        flush_folder(target.parent)
 
     def delete(self, key: str) -> None:
         """Removes the object if it is there."""

@@ -13,6 +13,7 @@ from data_platform.lakehouse.credentials import StoreCredentials
 
 Content: TypeAlias = bytes | Path | BinaryIO
 Names: TypeAlias = list[str]
+Sizes: TypeAlias = dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,14 @@ class ObjectStore(Protocol):
 
     def folders(self, prefix: str) -> Names:
         """Sorted names of the folders directly in the folder `prefix`."""
+        ...
+
+    def objects(self, prefix: str) -> Sizes:
+        """Names and sizes in bytes of the objects directly in the folder `prefix`."""
+        ...
+
+    def move(self, folder: str, to: str) -> None:
+        """Gives every object of a folder, or one object, another place; nothing may be there."""
         ...
 
     def delete(self, key: str) -> None:

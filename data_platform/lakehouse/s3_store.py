@@ -15,7 +15,7 @@ from data_platform.errors import ConfigurationError, TamperedObject
 from data_platform.lakehouse.credentials import StoreCredentials
 from data_platform.lakehouse.local_store import copy_digesting
 from data_platform.lakehouse.object_keys import check_key
-from data_platform.lakehouse.object_store import Content, Names, PutReceipt
+from data_platform.lakehouse.object_store import Content, Names, PutReceipt, Sizes
 from data_platform.lakehouse.s3_files import s3_files
 
 _PUT_ID = "put-id"  # object metadata: whose put it was
@@ -106,6 +106,28 @@ class S3Store:
         except FileNotFoundError:
             return []
         return sorted(entry["name"].rsplit("/", 1)[1] for entry in entries if entry["type"] == "directory")
+
+    def objects(self, prefix: str) -> Sizes:
+        """Names and sizes in bytes of the objects directly in the folder `prefix`."""
+        try:
+            entries = self._files.ls(self._folder(prefix), detail=True)
+        except FileNotFoundError:
+            return {}
+        return {entry["name"].rsplit("/", 1)[1]: int(entry["size"]) for entry in entries if entry["type"] == "file"}
+
+    def move(self, folder: str, to: str) -> None:
+        """Copies every object, and removes the first ones only when all the second ones are there with their sizes."""
+        keys = [folder] if self.exists(folder) else self.list(folder)
+        pairs = [(key, to + key[len(folder) :]) for key in keys]
+        for _, target in pairs:
+            if self.exists(target):
+                raise ConfigurationError(f"{self.uri(target)} is there already: nothing was moved")
+        for source, target in pairs:
+            self._files.cp_file(self._at(source), self._at(target))
+            if self.size(source) != self.size(target):
+                raise TamperedObject(f"{self.uri(target)} is not the size of {self.uri(source)}: nothing was removed")
+        for source, _ in pairs:
+            self._files.rm_file(self._at(source))
 
     def delete(self, key: str) -> None:
         """Removes the object if it is there."""

@@ -270,9 +270,13 @@ class Lake:
 
     def table(self, ref: TableRef) -> Table:
         """The table, whether or not it exists yet."""
+        return Table(ref, *self.folder(ref.path), self._clock)
+
+    def folder(self, path: str) -> tuple[ObjectStore, dict[str, str]]:
+        """A store rooted at a folder of this one, and delta-rs's options for it."""
         root = self.store.root
         options = self._credentials.delta_options() if root.startswith("s3://") else {}
-        return Table(ref, open_store(f"{root}/{ref.path}", self._credentials), options, self._clock)
+        return open_store(f"{root}/{path}", self._credentials), options
 
     def tables(self) -> list[TableRef]:
         """All tables that have a log, sorted."""

@@ -11,18 +11,26 @@ from typing import Any, cast
 from openlineage.client import facet_v2 as ol
 from openlineage.client.facet_v2 import DatasetFacet, InputDatasetFacet, OutputDatasetFacet
 
+from data_platform.lineage.facets import moment
 from data_platform.lineage.facts import (
     Assertion,
     ColumnLineage,
     ContractFacts,
     DatasetFacts,
+    Discovery,
     Edge,
     Field,
     Influence,
     SourceColumn,
     Statistics,
 )
-from data_platform.lineage.own_facets import CONTRACT, EVENT, PRODUCER, ContractDatasetFacet, EventDatasetFacet
+from data_platform.lineage.names import CONTRACT, DISCOVERY, EVENT, PLATFORM, PRODUCER
+from data_platform.lineage.own_facets import (
+    ContractDatasetFacet,
+    DifferenceFound,
+    DiscoveryDatasetFacet,
+    EventDatasetFacet,
+)
 
 _columns = ol.column_lineage_dataset
 _NOTHING = Statistics()
@@ -35,6 +43,8 @@ _PASSING: dict[str, Any] = {
     "total": _NOTHING,
     "lifecycle": None,
     "column_lineage": _NO_LINEAGE,
+    "discovery": None,
+    "state": "",
 }
 
 
@@ -70,6 +80,8 @@ def output_dataset_facets(dataset: DatasetFacts) -> dict[str, DatasetFacet]:
         )
     if dataset.column_lineage.edges or dataset.column_lineage.rows:
         facets["columnLineage"] = _column_lineage(dataset.column_lineage, dataset.namespace)
+    if dataset.discovery is not None:
+        facets[DISCOVERY] = _discovery(dataset.discovery)
     return facets
 
 
@@ -144,10 +156,10 @@ def _placed(dataset: DatasetFacts) -> Iterator[tuple[str, DatasetFacet]]:
         "catalog",
         ol.catalog_dataset.CatalogDatasetFacet(
             framework="delta",
-            type="data_platform",
+            type=PLATFORM,
             name=dataset.namespace,
             warehouseUri=place.store,
-            source="data_platform",
+            source=PLATFORM,
             producer=PRODUCER,
         ),
     )
@@ -173,6 +185,23 @@ def _contract(contract: ContractFacts) -> ContractDatasetFacet:
         contractId=contract.id,
         contractVersion=contract.version,
         contractSha256=contract.sha256,
+        sunset=contract.sunset.isoformat() if contract.sunset else None,
+        replacement=contract.replacement,
+        producer=PRODUCER,
+    )
+
+
+def _discovery(found: Discovery) -> DatasetFacet:
+    return DiscoveryDatasetFacet(
+        standing=found.standing,
+        since=moment(found.at),
+        kind=found.kind or None,
+        differences=[
+            DifferenceFound(one.kind, one.subject or None, one.expected or None, one.found or None)
+            for one in found.differences
+        ],
+        decision=found.decision or None,
+        reason=found.reason or None,
         producer=PRODUCER,
     )
 

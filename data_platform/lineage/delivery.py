@@ -10,7 +10,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -137,6 +137,8 @@ class Delivery:
             with self.metastore.transaction() as tx:
                 self.metastore.lineage_sinks.register(new, tx=tx)
                 self.metastore.outbox.mark_unsent(tx=tx)
+                if [entry.place for entry in self.metastore.outbox.after(0, limit=1, tx=tx)] != [1]:
+                    self.metastore.lineage_told.tell_again(tx=tx)  # the first events are forgotten
 
     def _is_time(self, entry: SinkEntry) -> bool:
         return entry.next_attempt_at is None or entry.next_attempt_at <= self.clock.now()
@@ -168,19 +170,25 @@ class Delivery:
         return tuple(done.get(sink.name, Round(sink=sink.name, error=late)) for sink in sinks)
 
     def _serve(self, sink: Sink, bounds: _Bounds) -> Round:
-        """One sink's share, from claim to release. The edge of its thread: whatever goes wrong is told, not raised."""
+        """One sink's share of what waits; called in a thread of its own."""
+        return self._in_turn(sink, lambda turn: turn.send(bounds.limit, bounds.ends), is_urgent=bounds.is_urgent)
+
+    def _in_turn(self, sink: Sink, work: Callable[[Turn], None], *, is_urgent: bool) -> Round:
+        """Work at one sink, from claim to release. The edge of it: whatever goes wrong is told, not raised."""
         turn: Turn | None = None
         try:
-            turn = self._turn(sink, is_urgent=bounds.is_urgent)
+            turn = self._turn(sink, is_urgent=is_urgent)
             if turn is None:
                 return Round(sink=sink.name, is_passed_over=True)
-            turn.send(bounds.limit, bounds.ends)
-            turn.end()
+            try:
+                work(turn)
+            finally:
+                turn.end()
             return turn.round
         except PlatformError as error:  # the metastore did not answer: a claim ends by itself
             _log.warning("lineage could not be sent to %s: %s", sink.name, error)
             return replace(turn.round if turn else Round(sink=sink.name), error=str(error))
-        except Exception as error:  # noqa: BLE001 - the edge of the thread
+        except Exception as error:  # noqa: BLE001 - the edge
             _log.exception("the lineage sink %s failed in an unexpected way", sink.name)
             return replace(turn.round if turn else Round(sink=sink.name), error=f"unexpected {type(error).__name__}")
 
@@ -193,12 +201,7 @@ class Delivery:
         return Turn(sink=sink, held=held, metastore=self.metastore, clock=self.clock, rng=self.rng)
 
     def _retried(self, sink: Sink, bounds: _Bounds) -> Round:
-        turn = self._turn(sink, is_urgent=bounds.is_urgent)
-        if turn is None:
-            return Round(sink=sink.name, is_passed_over=True)
-        turn.retry(bounds.limit, bounds.ends)
-        turn.end()
-        return turn.round
+        return self._in_turn(sink, lambda turn: turn.retry(bounds.limit, bounds.ends), is_urgent=bounds.is_urgent)
 
 
 def _sum(before: Round | None, new: Round) -> Round:

@@ -4,6 +4,7 @@ share are turned into plain values once.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Hashable, Mapping
 from enum import Enum
@@ -15,12 +16,28 @@ from openlineage.client.event_v2 import DatasetEvent, Job, JobEvent, RunEvent
 from openlineage.client.facet_v2 import BaseFacet
 from openlineage.client.generated.base import Dataset
 
+from data_platform.lineage.names import EVENT
+
 _MOST_KEPT = 5_000
 _PLAIN: dict[int, tuple[BaseFacet, dict[str, Any]]] = {}  # by identity: the facet is kept with it, so ids stay its own
 
 
 def to_json(event: RunEvent | DatasetEvent | JobEvent) -> str:
     """The event as JSON text with sorted keys, and without what is not known."""
+    return _text(_document(event))
+
+
+def digest(event: DatasetEvent | JobEvent) -> str:
+    """SHA-256 of what an event says, whenever it says it and whatever commit its code is of, in hexadecimal."""
+    document = _document(event)
+    del document["eventTime"]
+    facets = document["dataset" if isinstance(event, DatasetEvent) else "job"]["facets"]
+    for name in (EVENT, "sourceCodeLocation"):
+        facets.pop(name, None)
+    return hashlib.sha256(_text(document).encode()).hexdigest()
+
+
+def _document(event: RunEvent | DatasetEvent | JobEvent) -> dict[str, Any]:
     document: dict[str, Any] = {
         "eventTime": event.eventTime,
         "producer": event.producer,
@@ -28,7 +45,7 @@ def to_json(event: RunEvent | DatasetEvent | JobEvent) -> str:
     }
     if isinstance(event, DatasetEvent):
         document["dataset"] = _dataset(event.dataset)
-        return _text(document)
+        return document
     document["job"] = _job(event.job)
     document["inputs"] = [_dataset(dataset) for dataset in event.inputs or ()]
     document["outputs"] = [_dataset(dataset) for dataset in event.outputs or ()]
@@ -36,7 +53,7 @@ def to_json(event: RunEvent | DatasetEvent | JobEvent) -> str:
         document["run"] = {"runId": event.run.runId, "facets": _facets(event.run.facets)}
         if event.eventType is not None:
             document["eventType"] = event.eventType.value
-    return _text(document)
+    return document
 
 
 def _text(document: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ from openlineage.client.event_v2 import (
 
 from data_platform.lineage import dataset_facets, facets
 from data_platform.lineage.facts import DatasetFacts, RunFacts, static_event_id
-from data_platform.lineage.own_facets import EVENT, PRODUCER
+from data_platform.lineage.names import EVENT, PRODUCER
 
 
 def start(run: RunFacts, *, at: datetime, inputs: Iterable[DatasetFacts] = ()) -> RunEvent:
@@ -82,9 +82,12 @@ def job_event(
 
 
 def dataset_event_id(dataset: DatasetFacts) -> str:
-    """One event for each state of a dataset's contract, and for each change of its lifecycle."""
+    """One event for each state of a dataset, each change of its lifecycle, and each that a scan found."""
     contract = dataset.contract.sha256 if dataset.contract else ""
-    change = f"{dataset.lifecycle}@{dataset.version}" if dataset.lifecycle else ""
+    change = f"{dataset.lifecycle}@{dataset.version}" if dataset.lifecycle else dataset.state
+    found = dataset.discovery
+    if found is not None:
+        change = f"{found.standing}/{found.decision}@{found.at.isoformat()}"
     return static_event_id("dataset", dataset.namespace, dataset.name, contract, change)
 
 

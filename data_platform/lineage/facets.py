@@ -8,7 +8,8 @@ from openlineage.client import facet_v2 as ol
 from openlineage.client.facet_v2 import JobFacet, RunFacet
 
 from data_platform.lineage.facts import RunFacts
-from data_platform.lineage.own_facets import EVENT, PRODUCER, EventJobFacet, EventRunFacet
+from data_platform.lineage.names import EVENT, PRODUCER
+from data_platform.lineage.own_facets import EventJobFacet, EventRunFacet
 
 _INTEGRATION = "DATA_PLATFORM"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID, uuid5
 
@@ -120,11 +120,18 @@ class Assertion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractFacts:
-    """The contract that a dataset was checked with; `sha256` is of the contract file's bytes."""
+    """The contract that a dataset was checked with; `sha256` is of the contract file's bytes.
+
+    Attributes:
+        sunset: the day from which nobody may count on the dataset; None where it does not end.
+        replacement: the dataset that its readers go to.
+    """
 
     id: str
     version: str
     sha256: str
+    sunset: date | None = None
+    replacement: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +162,33 @@ class Location:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class FoundDifference:
+    """One difference between what a scan of the store found and what should be there."""
+
+    kind: str
+    subject: str = ""
+    expected: str = ""
+    found: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """What a scan of the store found a dataset to be, from a moment on.
+
+    Attributes:
+        standing: managed, drifted, unmanaged, missing; gone for what no contract describes and is no longer there.
+        decision: accepted, rejected or empty, with the reason that a person gave.
+    """
+
+    standing: str
+    at: datetime
+    kind: str = ""
+    differences: tuple[FoundDifference, ...] = ()
+    decision: str = ""
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetFacts:
     """One input or output of a run.
@@ -167,6 +201,8 @@ class DatasetFacts:
         lifecycle: CREATE, ALTER or OVERWRITE where the run did that to it.
         location: of tables of the platform.
         storage: layer and file format, e.g. ("delta", "parquet").
+        discovery: only where a scan of the store tells of it.
+        state: tells apart what is told of it without a run; empty where that is the contract alone.
     """
 
     name: str
@@ -184,6 +220,8 @@ class DatasetFacts:
     location: Location | None = None
     storage: tuple[str, str | None] | None = None
     column_lineage: ColumnLineage = field(default_factory=lambda: ColumnLineage(edges={}))
+    discovery: Discovery | None = None
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

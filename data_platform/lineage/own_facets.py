@@ -1,4 +1,4 @@
-"""The platform's own facets, and where in the package their JSON Schemas are."""
+"""The platform's own facets, and where in the package their JSON Schemas are. What they are called is in `names`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import attr
 from openlineage.client.facet_v2 import DatasetFacet, JobFacet, RunFacet
 
-PRODUCER = "https://github.com/data-platform/data-platform"
-CONTRACT, EVENT = "dataPlatform_contract", "dataPlatform_event"
+from data_platform.lineage.names import PRODUCER
+
 _SCHEMAS = f"{PRODUCER}/schemas/1-0-0/"
 _FOLDER = Path(__file__).parent / "schemas"
 
@@ -20,10 +20,38 @@ class ContractDatasetFacet(DatasetFacet):
     contractId: str  # noqa: N815
     contractVersion: str  # noqa: N815
     contractSha256: str  # noqa: N815
+    sunset: str | None = None
+    replacement: str | None = None
 
     @staticmethod
     def _get_schema() -> str:
         return f"{_SCHEMAS}ContractDatasetFacet.json#/$defs/ContractDatasetFacet"
+
+
+@attr.define
+class DifferenceFound:
+    """One difference in the next facet."""
+
+    kind: str
+    subject: str | None = None
+    expected: str | None = None
+    found: str | None = None
+
+
+@attr.define
+class DiscoveryDatasetFacet(DatasetFacet):
+    """What a scan of the store found a dataset to be; its schema is `schemas/DiscoveryDatasetFacet.json`."""
+
+    standing: str
+    since: str
+    kind: str | None = None
+    differences: list[DifferenceFound] = attr.field(factory=list)
+    decision: str | None = None
+    reason: str | None = None
+
+    @staticmethod
+    def _get_schema() -> str:
+        return f"{_SCHEMAS}DiscoveryDatasetFacet.json#/$defs/DiscoveryDatasetFacet"
 
 
 @attr.define

@@ -65,7 +65,7 @@ class ProjectLineage:
             read = [self.project.datasets[n].contract for n in self.inputs(dataset.name) if n in self.project.datasets]
             key = (dataset.contract.sha256, dataset.sql_text, *(contract.sha256 for contract in read))
             kept = self.cache.get(*key) if self.cache else None
-            lineage = kept or _selected(dataset, read)
+            lineage = kept or lineage_of(dataset.contract, dataset.sql_text, read)
             if self.cache and kept is None:
                 self.cache.put(lineage, *key)
             return lineage
@@ -87,13 +87,12 @@ class ProjectLineage:
         return ColumnLineage(edges=edges)
 
 
-def _selected(dataset: Dataset, read: Sequence[Contract]) -> ColumnLineage:
-    """What the SELECT over the contracts in `read` says, with what the materialization adds."""
-    schemas = {str(contract.name): _columns(contract) for contract in read}
-    outputs = [column.name for column in dataset.contract.columns]
-    traced = column_lineage(dataset.sql_text or "", schemas=schemas, outputs=outputs)
-    is_folded = dataset.contract.materialization in _FOLDED and len(read) == 1
-    return _with_own_steps(traced, dataset.contract, read[0]) if is_folded else traced
+def lineage_of(contract: Contract, sql: str, read: Sequence[Contract]) -> ColumnLineage:
+    """What a dataset's SELECT over the contracts in `read` says, with what its materialization adds."""
+    schemas = {str(each.name): _columns(each) for each in read}
+    traced = column_lineage(sql, schemas=schemas, outputs=[column.name for column in contract.columns])
+    is_folded = contract.materialization in _FOLDED and len(read) == 1
+    return _with_own_steps(traced, contract, read[0]) if is_folded else traced
 
 
 def _with_own_steps(traced: ColumnLineage, contract: Contract, raw: Contract) -> ColumnLineage:

@@ -35,7 +35,7 @@ def _file_drop(options: Mapping[str, Any]) -> ExternalName | None:
     path = str(options.get("path", ""))
     url = urlsplit(path) if "://" in path else None
     if url is not None:
-        return ExternalName(f"{url.scheme}://{url.netloc}", _before_wild(url.path.lstrip("/")) or "/")
+        return ExternalName(f"{url.scheme}://{_place(url.netloc)}", _before_wild(url.path.lstrip("/")) or "/")
     return ExternalName("file", _before_wild(path) or "/")
 
 
@@ -59,7 +59,7 @@ def _sql_table(options: Mapping[str, Any]) -> ExternalName | None:
     dialect = url.scheme.split("+")[0]
     scheme = _SCHEMES.get(dialect, dialect)
     if url.hostname is None:  # SQLite and its like: a database in a file
-        return ExternalName("file", f"{url.path.lstrip('/') or url.netloc}/{table}")
+        return ExternalName("file", f"{url.path.lstrip('/') or _place(url.netloc)}/{table}")
     port = url.port or _PORTS.get(scheme)
     place = f"{scheme}://{url.hostname}:{port}" if port else f"{scheme}://{url.hostname}"
     if scheme == "postgres" and "." not in table:
@@ -70,8 +70,14 @@ def _sql_table(options: Mapping[str, Any]) -> ExternalName | None:
 def _rest_pull(options: Mapping[str, Any]) -> ExternalName | None:
     url = urlsplit(str(options.get("url", "")))
     port = f":{url.port}" if url.port else ""
-    path = "/".join(part.strip("/") for part in (url.path, str(options.get("path", ""))) if part.strip("/"))
-    return ExternalName(f"{url.scheme}://{url.hostname or ''}{port}", f"/{path}")
+    path = str(options.get("path", "")).split("?")[0]
+    name = "/".join(part.strip("/") for part in (url.path, path) if part.strip("/"))
+    return ExternalName(f"{url.scheme}://{url.hostname or ''}{port}", f"/{name}")
+
+
+def _place(netloc: str) -> str:
+    """Host or bucket, with its port: an address may name a user and a password before them."""
+    return netloc.rpartition("@")[2]
 
 
 def _before_wild(path: str) -> str:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from data_platform.metastore.catalog_events import CatalogEvents
+from data_platform.metastore.catalog_findings import CatalogFindings, CatalogScans
 from data_platform.metastore.catalog_graph import CatalogGraph
 from data_platform.metastore.catalog_overview import CatalogOverview
 from data_platform.metastore.catalog_reads import CatalogReads
@@ -27,6 +28,8 @@ class CatalogStore:
         self.graph = CatalogGraph(database)
         self.search = CatalogSearch(database)
         self.overview = CatalogOverview(database)
+        self.scans = CatalogScans(database)
+        self.findings = CatalogFindings(database)
 
     @property
     def file(self) -> str | None:

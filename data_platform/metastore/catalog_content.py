@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
 
 from data_platform.metastore import catalog_tables as tables
+from data_platform.metastore.catalog_search import FIELDS
 from data_platform.metastore.database import Transaction
 
 _UNNAMED = {"id", "received_at", "subject_id", "dataset_id", "job_id", "src_id", "dst_id"}
@@ -33,6 +35,7 @@ def content(tx: Transaction) -> dict[str, list[dict[str, Any]]]:
     for part, table in _PARTS.items():
         lines = [names.line(part, row) for row in tx.connection.execute(sa.select(table)).mappings()]
         found[part] = sorted(lines, key=repr)
+    found["search"] = sorted(names.documents(tx), key=repr)
     return found
 
 
@@ -47,6 +50,14 @@ class _Names:
             sa.select(tables.OUTPUTS.c.id, tables.OUTPUTS.c.job_id, tables.OUTPUTS.c.dataset_id)
         )
         self._outputs = {row[0]: f"{self._jobs[row[1]]} > {self._datasets[row[2]]}" for row in outputs}
+
+    def documents(self, tx: Transaction) -> Iterator[dict[str, Any]]:
+        """The different words by which each dataset is found; how often one stands there, not every database tells."""
+        is_server = tx.connection.dialect.name == "postgresql"
+        fields = [f"tsvector_to_array({name}) AS {name}" if is_server else name for name in FIELDS]
+        for row in tx.connection.execute(sa.text(f"SELECT rowid, {', '.join(fields)} FROM catalog_search")).mappings():
+            words = {name: sorted(set(row[name] if is_server else row[name].split())) for name in FIELDS}
+            yield {"dataset": self._datasets[row["rowid"]], **words}
 
     def line(self, part: str, row: Any) -> dict[str, Any]:
         """One line with names."""

@@ -29,6 +29,7 @@ class Card:
     contract_version: str = ""
     status: str = ""
     sunset: str | None = None
+    found: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +90,10 @@ class CatalogDerived:
             self._connection.execute(statement, rows)
 
     def put_cards(self, cards: Mapping[int, Card]) -> None:
-        """Replaces what is said of datasets; a dataset that a scan found to be otherwise keeps that standing."""
+        """Replaces what is said of datasets."""
         statement = DATASETS.update().where(DATASETS.c.id == sa.bindparam("of"))
         for (one, _), row in zip(cards.items(), rows_of(cards.values()), strict=True):
-            standing = sa.func.coalesce(DATASETS.c.found, row["standing"])
-            self._connection.execute(statement.values({**row, "standing": standing}), {"of": one})
+            self._connection.execute(statement.values(row), {"of": one})
 
     def put_columns(self, datasets: Collection[int], lines: Iterable[ColumnLine]) -> None:
         """Replaces the columns of datasets."""

@@ -80,15 +80,58 @@ class CatalogEvents(Repository[EventLine]):
         """One event."""
         return self._first(sa.select(EVENTS).where(EVENTS.c.event_id == event_id), tx=tx)
 
-    def of_run(self, run_id: str, *, limit: int = 1_000, tx: Transaction | None = None) -> tuple[EventLine, ...]:
-        """A run's events in order of their time."""
-        statement = sa.select(EVENTS).where(EVENTS.c.run_id == run_id)
-        return self._select(statement.order_by(EVENTS.c.event_time, EVENTS.c.event_id).limit(limit), tx=tx)
+    def of_runs(
+        self, run_ids: Collection[str], *, limit: int = 1_000, tx: Transaction | None = None
+    ) -> tuple[EventLine, ...]:
+        """The first events of runs in order of their time, at the same time in order of arrival."""
+        in_time = (EVENTS.c.event_time, EVENTS.c.id)
+        found: list[EventLine] = []
+        for some in chunks(set(run_ids)):
+            statement = sa.select(EVENTS).where(EVENTS.c.run_id.in_(some))
+            found += self._select(statement.order_by(*in_time).limit(limit), tx=tx)
+        return tuple(sorted(found, key=lambda event: (event.event_time, event.id or 0))[:limit])
 
-    def refused(self, *, limit: int = 100, tx: Transaction | None = None) -> tuple[RefusedLine, ...]:
-        """Texts that could not be taken, the last received first."""
-        newest_first = (REFUSED.c.received_at.desc(), REFUSED.c.id.desc())
-        return self._refused._select(sa.select(REFUSED).order_by(*newest_first).limit(limit), tx=tx)
+    def newest(self, *, tx: Transaction | None = None) -> int:
+        """The number of the event taken last, 0 before the first: as long as it is the same, so is the catalog."""
+        with self._database.reading(tx) as connection:
+            return int(connection.execute(sa.select(sa.func.max(EVENTS.c.id))).scalar() or 0)
+
+    def prune(self, before: datetime, *, tx: Transaction | None = None) -> int:
+        """Forgets events taken before `before`; what they said stays, and so does the newest, whose number counts."""
+        newest = sa.select(sa.func.max(EVENTS.c.id)).scalar_subquery()
+        return self._delete(EVENTS.c.received_at < before, EVENTS.c.id < newest, tx=tx)
+
+    def prune_refused(self, before: datetime, *, tx: Transaction | None = None) -> int:
+        """Forgets refused texts that did not come again since `before`."""
+        return self._refused._delete(REFUSED.c.received_at < before, tx=tx)
+
+    def refused(
+        self,
+        limit: int = 100,
+        *,
+        before: int | None = None,
+        characters: int | None = None,
+        tx: Transaction | None = None,
+    ) -> tuple[RefusedLine, ...]:
+        """Texts that could not be taken, the newest first; one that came again stays where it was.
+
+        Args:
+            limit: the most to bring.
+            before: an id: only those that came first before it.
+            characters: how much of each text to bring; None for all of it.
+            tx: the transaction to read in.
+        """
+        text: sa.ColumnElement[str] = REFUSED.c.payload
+        if characters is not None:
+            text = sa.func.substr(text, 1, characters, type_=text.type).label("payload")
+        statement = sa.select(*(column for column in REFUSED.c if column.name != "payload"), text)
+        if before is not None:
+            statement = statement.where(REFUSED.c.id < before)
+        return self._refused._select(statement.order_by(REFUSED.c.id.desc()).limit(limit), tx=tx)
+
+    def refusal(self, digest: str, *, tx: Transaction | None = None) -> RefusedLine | None:
+        """One refused text, by the SHA-256 of its UTF-8."""
+        return self._refused._first(sa.select(REFUSED).where(REFUSED.c.digest == digest), tx=tx)
 
     def counts(self, *, tx: Transaction | None = None) -> tuple[int, int]:
         """Events taken, and texts refused."""

@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from data_platform.metastore.catalog_reads import DatasetLine
-from data_platform.metastore.catalog_tables import DATASETS, FACET_HISTORY, REFUSED, VERSIONS
+from data_platform.metastore.catalog_tables import DATASETS, FACET_HISTORY, VERSIONS
 from data_platform.metastore.database import Database, Transaction
 from data_platform.metastore.repository import Repository
 
@@ -62,8 +62,3 @@ class CatalogOverview(Repository[DatasetLine]):
         statement = sa.select(DATASETS.c.name).where(DATASETS.c.namespace == namespace).order_by(DATASETS.c.name)
         with self._database.reading(tx) as connection:
             return tuple(connection.execute(statement).scalars())
-
-    def refused(self, *, tx: Transaction | None = None) -> int:
-        """How many different texts were refused as events."""
-        with self._database.reading(tx) as connection:
-            return int(connection.execute(sa.select(sa.func.count()).select_from(REFUSED)).scalar_one())

@@ -39,7 +39,7 @@ class DatasetLine:
     Attributes:
         standing: managed, external, stub, unmanaged or drifted.
         status, sunset: from its contract; empty and None where it says nothing.
-        found: what a scan of the store found it to be, where that differs.
+        found: in what a scan of the store found it to differ, in words; None where it agrees.
         reads, writes: runs that read and wrote it.
         readers: datasets made from it.
     """
@@ -95,6 +95,17 @@ class CatalogReads(Repository[DatasetLine]):
         one = (DATASETS.c.namespace == namespace, DATASETS.c.name == name)
         return self._first(sa.select(DATASETS).where(*one), tx=tx)
 
+    def of_keys(
+        self, keys: Collection[tuple[str, str]], *, tx: Transaction | None = None
+    ) -> dict[tuple[str, str], DatasetLine]:
+        """Those datasets of the keys (namespace, name) that there are."""
+        wanted, found = set(keys), {}
+        for some in chunks({name for _, name in wanted}):
+            for line in self._select(sa.select(DATASETS).where(DATASETS.c.name.in_(some)), tx=tx):
+                if (line.namespace, line.name) in wanted:
+                    found[line.namespace, line.name] = line
+        return found
+
     def named(self, name: str, *, limit: int = 20, tx: Transaction | None = None) -> tuple[DatasetLine, ...]:
         """Datasets of any namespace with a name."""
         statement = sa.select(DATASETS).where(DATASETS.c.name == name)
@@ -147,13 +158,9 @@ class CatalogReads(Repository[DatasetLine]):
         wanted = (FACETS.c.kind == kind, FACETS.c.subject_id == subject_id, FACETS.c.body.is_not(None))
         return self._facets._select(sa.select(FACETS).where(*wanted).order_by(FACETS.c.name), tx=tx)
 
-    def history(
-        self, dataset_id: int, *, facet: str | None = None, tx: Transaction | None = None
-    ) -> tuple[HistoryLine, ...]:
+    def history(self, dataset_id: int, *, tx: Transaction | None = None) -> tuple[HistoryLine, ...]:
         """The bodies that facets of a dataset had, in order of their first event."""
         statement = sa.select(FACET_HISTORY).where(FACET_HISTORY.c.dataset_id == dataset_id)
-        if facet is not None:
-            statement = statement.where(FACET_HISTORY.c.name == facet)
         in_time = (FACET_HISTORY.c.event_time, FACET_HISTORY.c.event_id)
         return self._history._select(statement.order_by(*in_time), tx=tx)
 
@@ -164,11 +171,6 @@ class CatalogReads(Repository[DatasetLine]):
         statement = sa.select(VERSIONS).where(VERSIONS.c.dataset_id == dataset_id)
         newest_first = (VERSIONS.c.event_time.desc(), VERSIONS.c.event_id.desc())
         return self._versions._select(statement.order_by(*newest_first).limit(limit), tx=tx)
-
-    def version(self, dataset_id: int, *, version: str, tx: Transaction | None = None) -> VersionLine | None:
-        """One version of a dataset."""
-        one = (VERSIONS.c.dataset_id == dataset_id, VERSIONS.c.version == version)
-        return self._versions._first(sa.select(VERSIONS).where(*one), tx=tx)
 
     def versions_of_run(
         self, dataset_id: int, *, run_id: str, tx: Transaction | None = None
@@ -200,11 +202,17 @@ class CatalogReads(Repository[DatasetLine]):
             found: int | None = connection.execute(sa.select(JOBS.c.id).where(*one)).scalar()
             return found
 
-    def runs_of_jobs(
-        self, jobs: Collection[int], *, limit: int = 20, tx: Transaction | None = None
+    def runs_of_dataset(
+        self, dataset_id: int, *, limit: int = 20, tx: Transaction | None = None
     ) -> tuple[CatalogRun, ...]:
-        """The runs of jobs, the last begun first."""
-        return self._runs((RUNS.c.job_id.in_(list(jobs)),), limit=limit, tx=tx)
+        """The runs that named a dataset as output, and those of its writers that failed before they named any."""
+        listed: sa.ColumnElement[str] = sa.type_coerce(RUNS.c.outputs, sa.Text)  # JSON: [1, 22]
+        for old, new in ((" ", ""), ("[", ","), ("]", ",")):
+            listed = sa.func.replace(listed, old, new)
+        has_failed = sa.and_(RUNS.c.state.in_(("failed", "aborted")), listed == ",,")
+        writers = sa.select(OUTPUTS.c.job_id).where(OUTPUTS.c.dataset_id == dataset_id)
+        wanted = (RUNS.c.job_id.in_(writers), listed.contains(f",{dataset_id},") | has_failed)
+        return self._runs(wanted, limit=limit, tx=tx)
 
     def run(self, run_id: str, *, tx: Transaction | None = None) -> CatalogRun | None:
         """One run."""
@@ -215,15 +223,6 @@ class CatalogReads(Repository[DatasetLine]):
         statement = sa.select(DATASETS.c.standing, sa.func.count()).group_by(DATASETS.c.standing)
         with self._database.reading(tx) as connection:
             return {standing: int(count) for standing, count in connection.execute(statement)}
-
-    def set_found(self, dataset_id: int, *, found: str | None, standing: str, tx: Transaction | None = None) -> None:
-        """Notes what a scan found a dataset to be (`unmanaged`, `drifted`), or that it agrees again (None).
-
-        `standing` is what its facets say it is.
-        """
-        changed = DATASETS.update().where(DATASETS.c.id == dataset_id)
-        with self._database.writing(tx) as connection:
-            connection.execute(changed.values(found=found, standing=found or standing))
 
     def _runs(
         self, wanted: Sequence[sa.ColumnElement[bool]], *, limit: int, tx: Transaction | None

@@ -198,3 +198,43 @@ COLUMN_EDGES = sa.Table(
     _count("masking"),
     sa.Index(None, "src_id"),
 )
+
+# What scans of the store found: one line for each scan, and the state of each thing that is or should be there.
+SCANS = sa.Table(
+    "catalog_scans",
+    METADATA,
+    _identity(),
+    _time("started_at"),
+    _time("ended_at"),
+    _count("discovered"),
+    _count("cataloged"),
+    _count("managed"),
+    _count("drifted"),
+    _count("unmanaged"),
+    _count("missing"),
+    _count("undecided"),
+)
+
+FINDINGS = sa.Table(
+    "catalog_findings",
+    METADATA,
+    _text("name", key=True),
+    _text("kind"),
+    _text("place"),
+    _text("dataset_namespace"),
+    _text("dataset_name"),
+    _text("standing"),
+    sa.Column("differences", Json(tuple), nullable=False),
+    _text("fingerprint"),
+    _count("version", null=True),
+    _count("rows", null=True),
+    _count("size_bytes", null=True),
+    _time("first_seen_at"),
+    _time("changed_at"),
+    _time("last_seen_at"),
+    _text("decision"),
+    _text("decided_by"),
+    _text("reason"),
+    _time("decided_at", null=True),
+    sa.Index(None, "standing"),
+)

@@ -43,7 +43,7 @@ class PlainText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
         """Also turns a `StrEnum` member into its value, which psycopg would store by name."""
-        return None if value is None else _storable(str(value))
+        return None if value is None else storable(str(value))
 
 
 class Word(TypeDecorator[StrEnum]):
@@ -88,7 +88,10 @@ class Json(TypeDecorator[Any]):
         return None if value is None else decode(json.loads(value))
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """The text as any database can hold it: NUL and lone surrogates as escapes."""
+    if text.isprintable():
+        return text
     return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
 
 

@@ -68,6 +68,16 @@ class Commits(Repository[CommitEntry]):
         with self._database.reading(tx) as connection:
             return connection.execute(sa.select(COMMITS.c.digest).where(*one)).scalar()
 
+    def versions(self, table: str, *, tx: Transaction | None = None) -> frozenset[int]:
+        """Every version of a table that is acknowledged."""
+        with self._database.reading(tx) as connection:
+            return frozenset(connection.execute(sa.select(COMMITS.c.version).where(COMMITS.c.table == table)).scalars())
+
+    def tables(self, *, tx: Transaction | None = None) -> frozenset[str]:
+        """Every table that has an acknowledged commit."""
+        with self._database.reading(tx) as connection:
+            return frozenset(connection.execute(sa.select(COMMITS.c.table).distinct()).scalars())
+
     def head(self, table: str, *, tx: Transaction | None = None) -> CommitEntry | None:
         """The newest acknowledged commit of a table."""
         return next(iter(self.history(table, limit=1, tx=tx)), None)

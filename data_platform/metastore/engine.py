@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from data_platform.metastore.event_dates import EventDates
 from data_platform.metastore.heartbeats import Heartbeats, Maintenance
 from data_platform.metastore.leases import AdvisoryLeases
 from data_platform.metastore.lineage_sinks import LineageRefusals, LineageSinks
+from data_platform.metastore.lineage_told import LineageTold
 from data_platform.metastore.operator_log import OperatorLog
 from data_platform.metastore.outbox import Outbox
 from data_platform.metastore.partitions import Partitions
@@ -40,6 +41,7 @@ class Metastore:
         self.outbox = Outbox(database)
         self.lineage_sinks = LineageSinks(database)
         self.lineage_refusals = LineageRefusals(database)
+        self.lineage_told = LineageTold(database)
         self.operator_log = OperatorLog(database)
         self.heartbeats = Heartbeats(database)
         self.maintenance = Maintenance(database)
@@ -62,18 +64,23 @@ class Metastore:
     def prune(self, before: datetime) -> Mapping[str, int]:
         """Forgets history older than `before` in one transaction; gives the rows deleted by repository.
 
-        What later runs need stays: batches, deliveries, event dates, unsent events and the newest line of each kind.
+        What later runs need stays: batches, deliveries, event dates, unsent events and the newest line of each kind;
+        of the catalog what its events said, without their texts.
         """
-        prunable: Mapping[str, Partitions | Commits | Runs | Checks | Outbox | OperatorLog] = {
-            "partitions": self.partitions,
-            "commits": self.commits,
-            "runs": self.runs,
-            "checks": self.checks,
-            "outbox": self.outbox,
-            "operator_log": self.operator_log,
+        prunes: Mapping[str, Callable[..., int]] = {
+            "partitions": self.partitions.prune,
+            "commits": self.commits.prune,
+            "runs": self.runs.prune,
+            "checks": self.checks.prune,
+            "outbox": self.outbox.prune,
+            "lineage_refusals": self.lineage_refusals.prune,
+            "operator_log": self.operator_log.prune,
+            "catalog_scans": self.catalog.scans.prune,
+            "catalog_events": self.catalog.events.prune,
+            "catalog_refused": self.catalog.events.prune_refused,
         }
         with self.transaction() as tx:
-            return {name: repository.prune(before, tx=tx) for name, repository in prunable.items()}
+            return {name: prune(before, tx=tx) for name, prune in prunes.items()}
 
     def close(self) -> None:
         """Closes idle connections."""

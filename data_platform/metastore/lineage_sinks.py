@@ -138,6 +138,10 @@ class LineageRefusals(Repository[RefusalEntry]):
         with self._database.reading(tx) as connection:
             return int(connection.execute(statement).scalar_one())
 
+    def prune(self, before: datetime, *, tx: Transaction | None = None) -> int:
+        """Forgets what was refused before `before` and nobody offered again."""
+        return self._delete(LINEAGE_REFUSALS.c.refused_at < before, tx=tx)
+
     def forget(self, refusal: RefusalEntry, *, tx: Transaction | None = None) -> None:
         """Removes an event that was taken after all."""
         line = LINEAGE_REFUSALS.c

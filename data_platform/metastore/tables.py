@@ -309,6 +309,16 @@ LINEAGE_REFUSALS = sa.Table(
     _time("refused_at"),
 )
 
+# what was told of projects and of what is in them; without a time it has to be told again
+LINEAGE_TOLD = sa.Table(
+    "lineage_told",
+    METADATA,
+    _text("subject", key=True),
+    _text("digest"),
+    _text("state"),
+    _time("told_at", null=True),
+)
+
 OPERATOR_LOG = sa.Table(
     "operator_log",
     METADATA,

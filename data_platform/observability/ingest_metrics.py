@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from data_platform.metastore.batches import BatchEntry
 from data_platform.metastore.engine import Metastore
@@ -24,7 +24,7 @@ _BATCH_RECORDS = (1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0, 1_000_000.0, 1
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
-class IngestMetrics:
+class IngestMetrics(Collector):
     """A collector for a Prometheus registry.
 
     Attributes:
@@ -126,13 +126,6 @@ class IngestMetrics:
             if found.server_limit_bytes is not None:
                 ceiling.add_metric(source, found.server_limit_bytes)
         yield from (known, kept, limit, ceiling, active, lost)
-
-
-def exposition(metrics: IngestMetrics) -> str:
-    """The metrics in Prometheus' text format."""
-    registry = CollectorRegistry()
-    registry.register(metrics)
-    return generate_latest(registry).decode()
 
 
 def _waits(batches: Iterable[BatchEntry], published: Sequence[tuple[int, datetime]]) -> Iterator[float]:

@@ -35,11 +35,11 @@ def definitions_of(
     """Definitions of a loaded project, over an open platform where one is given."""
     days = daily_partitions(dataset.contract for dataset in location.project.datasets.values())
     assets = [dataset_asset(location, dataset, days) for dataset in location.project.datasets.values()]
-    prune, upkeep = op_jobs(location)
+    plain_jobs = op_jobs(location)
     return dg.Definitions(
         assets=[*assets, warehouse_asset(location)],
-        jobs=[*asset_jobs(location), prune, upkeep],
-        schedules=schedules(location, prune, upkeep),
+        jobs=[*asset_jobs(location), *plain_jobs],
+        schedules=schedules(location, plain_jobs),
         sensors=sensors(location),
         resources=dict(resources(location, platform=platform, progress=progress)),
         executor=_executor(location.settings),

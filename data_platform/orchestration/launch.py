@@ -168,7 +168,7 @@ class _Launch:
                     run_config=_QUIET,
                     run_id=run.id,
                 )
-                refuse_failure(result.success)
+                refuse_failure(is_success=result.success)
         except RunFailed:
             pass  # told by each step
         self.run_ids.append(run.id)

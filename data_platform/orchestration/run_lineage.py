@@ -37,7 +37,7 @@ def lineage_job(name: str) -> str:
     return _IMPLICIT if name.startswith("__") else name
 
 
-def refuse_failure(is_success: bool) -> None:
+def refuse_failure(*, is_success: bool) -> None:
     """Makes an exception of a run that did not succeed.
 
     Raises:

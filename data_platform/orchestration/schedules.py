@@ -15,16 +15,24 @@ from data_platform.orchestration.jobs import INGEST
 from data_platform.orchestration.location import Location, asset_key
 from data_platform.orchestration.requests import stale_requests
 from data_platform.orchestration.resources import open_platform
+from data_platform.orchestration.scanning import CATALOG_SCAN
 
 INGEST_AT = "0 2 * * *"
 REFRESH_AT = "30 2 * * *"
 PRUNE_AT = "0 4 * * 0"
 UPKEEP_AT = "0 3 * * *"
+SCAN_AT = "15 * * * *"
+_PLAIN = {  # schedule and time by job
+    "prune": ("prune_weekly", PRUNE_AT),
+    "upkeep": ("upkeep_nightly", UPKEEP_AT),
+    CATALOG_SCAN: (CATALOG_SCAN, SCAN_AT),
+}
 
 
-def schedules(location: Location, prune: dg.JobDefinition, upkeep: dg.JobDefinition) -> list[dg.ScheduleDefinition]:
-    """`<domain>_ingest` and `<domain>_refresh` every night, `upkeep_nightly`, `prune_weekly` on Sundays, and
-    `<domain>_<source>` for each source that names its own; times are UTC.
+def schedules(location: Location, jobs: Sequence[dg.JobDefinition]) -> list[dg.ScheduleDefinition]:
+    """`<domain>_ingest` and `<domain>_refresh` every night, `<domain>_<source>` for each source that names its own, and
+    one for each of `jobs`, the plain ones: `upkeep_nightly`, `prune_weekly` on Sundays, `catalog_scan` every hour.
+    Times are UTC.
     """
     found: list[dg.ScheduleDefinition] = []
     for domain in location.project.domains:
@@ -33,7 +41,7 @@ def schedules(location: Location, prune: dg.JobDefinition, upkeep: dg.JobDefinit
         if location.of_layer(Layer.CURATED, Layer.SERVED, domain=domain.name):
             found.append(_refresh(location, domain.name))
         found += [_of_source(entry) for entry in domain.connectors if "schedule" in entry.options]
-    return [*found, _plain("upkeep_nightly", UPKEEP_AT, upkeep), _plain("prune_weekly", PRUNE_AT, prune)]
+    return [*found, *(_plain(*_PLAIN[job.name], job) for job in jobs)]
 
 
 def _plain(name: str, cron: str, job: dg.JobDefinition) -> dg.ScheduleDefinition:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from data_platform.errors import DamagedTable
 from data_platform.lakehouse.durability import (
     Acknowledged,
+    HeadKind,
     damaged_files,
     named_snapshot,
     readable_snapshot,
+    verified_head,
     writable_snapshot,
 )
 from data_platform.lakehouse.snapshots import Snapshot
@@ -28,11 +30,22 @@ class Heads:
         """The newest whole version; the one before, with a warning, where the head is torn."""
         return readable_snapshot(table, self._acknowledged(table))
 
+    def newest(self, table: Table) -> int:
+        """The version that `for_reading` opens; -1 where there is none. Of a known head no file is looked at."""
+        head, acknowledged = table.version(), self._acknowledged(table)
+        if head < 0 or acknowledged(head) is not None:
+            return head
+        return verified_head(table, acknowledged).version
+
+    def is_foreign(self, table: Table) -> bool:
+        """Whether the head was written outside the platform, and nobody accepted it."""
+        return verified_head(table, self._acknowledged(table)).kind is HeadKind.FOREIGN
+
     def for_writing(self, table: Table) -> Snapshot:
         """The head, decoded whole where it is unacknowledged; a torn unacknowledged head is set aside first.
 
         Raises:
-            DamagedTable: an acknowledged head is torn; the message names the recovery command.
+            DamagedTable: an acknowledged head is torn, or others wrote it; the message names the recovery command.
         """
         return writable_snapshot(table, self._acknowledged(table))
 

@@ -4,24 +4,26 @@ is in `lineage_facts`; building the events themselves is in `lineage`; sending t
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from data_platform.clock import Clock
 from data_platform.contracts.days import DayRange
-from data_platform.contracts.model import Materialization
+from data_platform.contracts.model import Layer, Materialization
 from data_platform.errors import PlatformError
 from data_platform.lineage import events
+from data_platform.lineage.event_text import digest
 from data_platform.lineage.facts import Assertion, DatasetFacts, ParentRun, RunFacts
 from data_platform.lineage.outbox import dataset_entry, job_entry, outbox_entry
+from data_platform.metastore.lineage_told import ToldEntry, telling
 from data_platform.metastore.outbox import OutboxEntry
 from data_platform.publication.candidate import Run
 from data_platform.publication.lineage_facts import FactsOf, statistics
 from data_platform.publication.receipt import Receipt
 
 WAREHOUSE_JOB = "warehouse.served"
+_COPIES = "warehouse"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,23 +100,48 @@ class OpenLineageWriter:
         now = self.clock.now()
         return [dataset_entry(known, events.dataset_event(known, at=now), at=now)]
 
-    def known(self) -> Sequence[OutboxEntry]:
-        """Every dataset that a contract describes and every job that a SELECT describes, run or not: the same until a
-        contract or SELECT changes.
+    def discovered(self, found: Sequence[DatasetFacts]) -> Sequence[OutboxEntry]:
+        """What a scan found: of a dataset with a contract beside what that says, of others with all that is known."""
+        entries = []
+        for one in found:
+            facts = replace(self._described(one), discovery=one.discovery)
+            assert one.discovery is not None
+            entries.append(dataset_entry(facts, events.dataset_event(facts, at=one.discovery.at), at=one.discovery.at))
+        return entries
+
+    def known(self, told: Mapping[str, ToldEntry]) -> Sequence[tuple[ToldEntry, OutboxEntry]]:
+        """What contracts, SELECTs and connectors say of every dataset and job, run or not, where that is something else
+        than what was told last.
         """
         now = self.clock.now()
-        entries = []
-        for name, dataset in self.facts.project.datasets.items():
-            text = str(name)
-            known = replace(self.facts.dataset(text), column_lineage=self.facts.column_lineage(text))
-            entries.append(dataset_entry(known, events.dataset_event(known, at=now), at=now))
-            sources = [self.facts.source(text, e.name) for e in self.facts.project.connectors_of(name)]
-            inputs = [*self._named_inputs(text), *(source for source in sources if source is not None)]
-            if inputs:
-                state = hashlib.sha256((dataset.contract.sha256 + (dataset.sql_text or "")).encode()).hexdigest()
-                job = self.facts.run(text, Run(id=state, started_at=now, code_version=""))
-                entries.append(job_entry(job, events.job_event(job, at=now, inputs=inputs, outputs=[known]), at=now))
-        return entries
+        found: list[tuple[ToldEntry, OutboxEntry]] = []
+        for name in map(str, self.facts.project.datasets):
+            known = replace(self.facts.dataset(name), column_lineage=self.facts.column_lineage(name))
+            found += self._known_dataset(known, told, now)
+            found += self._known_job(known, told, now)
+        return found
+
+    def _known_dataset(
+        self, known: DatasetFacts, told: Mapping[str, ToldEntry], now: datetime
+    ) -> Iterator[tuple[ToldEntry, OutboxEntry]]:
+        line = telling(f"dataset {known.name}", digest(events.dataset_event(known, at=now)), told)
+        if line is not None:
+            stated = replace(known, state=line.state)
+            yield replace(line, told_at=now), dataset_entry(stated, events.dataset_event(stated, at=now), at=now)
+
+    def _known_job(
+        self, known: DatasetFacts, told: Mapping[str, ToldEntry], now: datetime
+    ) -> Iterator[tuple[ToldEntry, OutboxEntry]]:
+        inputs = [*self._named_inputs(known.name), *self.facts.sources(known.name)]
+        if not inputs:
+            return
+        job = self.facts.run(known.name, Run(id="", started_at=now, code_version=""))
+        said = digest(events.job_event(job, at=now, inputs=inputs, outputs=[known]))
+        line = telling(f"job {known.name}", said, told)
+        if line is not None:
+            stated = replace(job, run_id=line.state)
+            event = events.job_event(stated, at=now, inputs=inputs, outputs=[known])
+            yield replace(line, told_at=now), job_entry(stated, event, at=now)
 
     def _start(self, facts: RunFacts, at: datetime, inputs: Sequence[DatasetFacts] = ()) -> OutboxEntry:
         return outbox_entry(facts, events.start(facts, at=at, inputs=inputs), at=at)
@@ -129,6 +156,16 @@ class OpenLineageWriter:
         """The inputs by name alone: what they are is said where they have been read."""
         namespace = self.facts.namespace
         return [DatasetFacts(name=name, namespace=namespace) for name in self.facts.inputs(dataset)]
+
+    def _described(self, found: DatasetFacts) -> DatasetFacts:
+        if found.namespace != self.facts.namespace:
+            return found
+        if self.facts.find(found.name) is not None:
+            return self.facts.dataset(found.name)
+        served = found.name.replace(f"{_COPIES}.", f"{Layer.SERVED}.", 1)
+        if found.name.startswith(f"{_COPIES}.") and self.facts.find(served) is not None:
+            return replace(self.facts.copy_of(served, rows=None), lifecycle=None, column_lineage=found.column_lineage)
+        return found
 
     def _output(self, receipt: Receipt, version: int) -> DatasetFacts:
         assertions = tuple(

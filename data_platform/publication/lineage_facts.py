@@ -120,6 +120,12 @@ class FactsOf:
         entry = next((entry for entry in entries if entry.name == source), None)
         return _external(entry, found.contract) if entry is not None and found is not None else None
 
+    def sources(self, dataset: str) -> tuple[DatasetFacts, ...]:
+        """What the connectors of a raw dataset read."""
+        found = self.find(dataset)
+        entries = self.project.connectors_of(found.name) if found else ()
+        return tuple(_external(entry, found.contract) for entry in entries) if found else ()
+
     def find(self, name: str) -> Dataset | None:
         """The dataset of the project that is called so; side tables are none."""
         try:
@@ -135,7 +141,7 @@ class FactsOf:
             fields=tuple(_field(c.name, c.type, description=c.description) for c in contract.columns),
             documentation=contract.description,
             tags=tuple(_tags(contract)),
-            contract=ContractFacts(id=str(contract.name), version=contract.version, sha256=contract.sha256),
+            contract=_contract(contract),
             location=self._location(contract.name),
             storage=("delta", "parquet"),
         )
@@ -172,6 +178,17 @@ def _external(entry: ConnectorEntry, contract: Contract) -> DatasetFacts:
     fields = tuple(Field(name=next(iter(c.aliases), c.name), type=None) for c in contract.columns)
     storage = ("file", contract.format.kind.value) if contract.format and named.namespace == "file" else None
     return DatasetFacts(name=named.name, namespace=named.namespace, fields=fields, storage=storage)
+
+
+def _contract(contract: Contract) -> ContractFacts:
+    ends = contract.deprecation
+    return ContractFacts(
+        id=str(contract.name),
+        version=contract.version,
+        sha256=contract.sha256,
+        sunset=ends.sunset if ends else None,
+        replacement=str(ends.replacement) if ends and ends.replacement else None,
+    )
 
 
 def _field(name: str, kind: ColumnType, *, description: str = "") -> Field:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from data_platform.clock import Clock
 from data_platform.contracts.model import DatasetName, Layer
@@ -16,6 +16,7 @@ from data_platform.lakehouse.tables import Commit
 from data_platform.metastore.commits import CommitEntry
 from data_platform.metastore.database import Transaction
 from data_platform.metastore.engine import Metastore
+from data_platform.metastore.lineage_told import ToldEntry
 from data_platform.metastore.outbox import OutboxEntry
 from data_platform.metastore.runs import RunEntry
 from data_platform.metastore.tables import PartitionState, RunState
@@ -23,6 +24,9 @@ from data_platform.publication import ledger_entries
 from data_platform.publication.candidate import Candidate, Run
 from data_platform.publication.receipt import CheckCount, PartitionCount, Receipt
 from data_platform.quality.verdicts import RuleResult
+
+if TYPE_CHECKING:
+    from data_platform.lineage.facts import DatasetFacts
 
 
 class LineageWriter(Protocol):
@@ -66,8 +70,12 @@ class LineageWriter(Protocol):
         """The event of a dataset that was given columns."""
         ...
 
-    def known(self) -> Sequence[OutboxEntry]:
-        """The events that contracts and queries alone give rise to."""
+    def discovered(self, found: Sequence[DatasetFacts]) -> Sequence[OutboxEntry]:
+        """The events of what a scan of the store found."""
+        ...
+
+    def known(self, told: Mapping[str, ToldEntry]) -> Sequence[tuple[ToldEntry, OutboxEntry]]:
+        """The events that contracts, queries and connectors alone give rise to, after what was told before."""
         ...
 
 
@@ -115,10 +123,12 @@ class Recorder:
         self.landed(run)
 
     def register(self) -> int:
-        """Tells the lineage of every contract and query, run or not, and returns how many events say it."""
-        entries = self.lineage.known()
-        self.metastore.outbox.append(entries)
-        return len(entries)
+        """Tells the lineage of what contracts and queries say now, run or not; how many events say it."""
+        found = self.lineage.known(self.metastore.lineage_told.all())
+        with self.metastore.transaction() as tx:
+            self.metastore.lineage_told.record([line for line, _ in found], tx=tx)
+            self.metastore.outbox.append([entry for _, entry in found], tx=tx)
+        return len(found)
 
     def record(self, commit: Commit, receipt: Receipt, checks: Sequence[RuleResult] = ()) -> None:
         """Records a published commit; recording it again changes nothing."""
@@ -152,6 +162,10 @@ class Recorder:
         if ref.zone.value in set(Layer):
             dataset = str(DatasetName(Layer(ref.zone.value), ref.domain, ref.name))
             self.metastore.outbox.append(self.lineage.altered(dataset, version=commit.version))
+
+    def discovered(self, found: Sequence[DatasetFacts], *, tx: Transaction) -> None:
+        """Tells the lineage what a scan of the store found, in the transaction that keeps it."""
+        self.metastore.outbox.append(self.lineage.discovered(found), tx=tx)
 
     def blocked(self, candidate: Candidate, checks: Sequence[RuleResult]) -> None:
         """Records a blocked publish: its verdicts with redacted samples, and every row of its range as pending."""

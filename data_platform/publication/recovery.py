@@ -39,7 +39,8 @@ class Recovery:
         first = next((v for v in range(min(known, default=0), newest + 1) if v not in known), newest + 1)
         if first > newest:
             return 0
-        lacking = [logged for logged in table.history(first) if logged.version not in known]
+        # What others wrote was never audited: a person accepts it, or nobody does.
+        lacking = [logged for logged in table.history(first) if logged.version not in known and logged.is_ours]
         for logged in lacking:
             self._record(table.ref, logged)
         return len(lacking)

@@ -1,45 +1,53 @@
 """Tells the lineage of contracts and queries that never ran, once for each state of the project's files.
 
-That it was told is remembered beside the other caches; told again, the events have the same ids and change nothing.
+What was told stands in the metastore, beside the catalog that it is told to.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
+import json
 from dataclasses import dataclass
-from pathlib import Path
 
 from data_platform.contracts.domains import Project
+from data_platform.metastore.lineage_told import ToldEntry
 from data_platform.publication.recording import Recorder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """What the project is, for whoever reads the lineage. `remembered` is a file that may be deleted."""
+    """What the project is, for whoever reads the lineage.
+
+    Attributes:
+        place: of the project, which tells it from others over the same metastore.
+        around: what else the events follow from: where the tables are, and the version of the platform.
+    """
 
     recorder: Recorder
     project: Project
-    remembered: Path
+    place: str
+    around: tuple[str, ...] = ()
 
     def tell(self) -> int:
-        """Puts an event for each contract and each query into the outbox; none where the files are as they were.
+        """Puts an event for whatever is new into the outbox; reads one line where the files are as they were.
 
         Returns:
             how many events say it.
         """
-        state = self._state()
-        if self.remembered.is_file() and self.remembered.read_text() == state:
+        told = self.recorder.metastore.lineage_told
+        subject, state = f"project {self.place}", self._state()
+        before = told.of(subject)
+        if before is not None and before.is_told(state):
             return 0
-        told = self.recorder.register()
-        self.remembered.parent.mkdir(parents=True, exist_ok=True)
-        aside = self.remembered.with_suffix(f".{os.getpid()}")
-        aside.write_text(state)
-        aside.replace(self.remembered)
-        return told
+        count = self.recorder.register()
+        told.record([ToldEntry(subject=subject, digest=state, told_at=self.recorder.clock.now())])
+        return count
 
     def _state(self) -> str:
-        digest = hashlib.sha256()
-        for name, dataset in sorted(self.project.datasets.items()):
-            digest.update(f"{name}\0{dataset.contract.sha256}\0{dataset.sql_text or ''}\0".encode())
-        return digest.hexdigest()
+        sources = [one for domain in self.project.domains for one in domain.connectors]
+        parts: list[object] = [
+            self.around,
+            [(str(one.dataset), one.name, one.kind, dict(one.options)) for one in sources],
+            [(str(name), one.contract.sha256, one.sql_text) for name, one in sorted(self.project.datasets.items())],
+        ]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

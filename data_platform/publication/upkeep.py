@@ -55,10 +55,13 @@ class Upkeep:
         """Compacts a raw table with more than `small_files` small files; writes a checkpoint of any table.
 
         Only raw is appended to all the time: a publish rewrites the files that it touches anyway, and a side table must
-        stay at the version that a publish named. A writer who commits meanwhile wins; the next call tries again.
+        stay at the version that a publish named. A writer who commits meanwhile wins; the next call tries again. What
+        others wrote is left alone: scans of the catalog tell of it.
         """
         table = self.lake.table(ref)
         with self.leases.hold(ref.path):
+            if self.heads.is_foreign(table):
+                return Tended(ref=ref, files_before=0, files_after=0)
             base = self.heads.for_writing(table)
             if base.version < 0:
                 return Tended(ref=ref, files_before=0, files_after=0)

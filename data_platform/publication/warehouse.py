@@ -27,7 +27,7 @@ from data_platform.publication.shape import was_published
 STORE_KEY = "warehouse/served.duckdb"
 # The newest storage version that DuckDB 1.x opens too.
 STORAGE_VERSION = "v1.2.0"
-_VERSIONS = "_platform_versions"
+VERSIONS_TABLE = "_platform_versions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ class Warehouse:
             return None
         try:
             with duckdb.connect(str(self.file), read_only=True) as con:
-                return {str(row[0]): int(row[1]) for row in con.execute(f"FROM {_VERSIONS}").fetchall()}
+                return {str(row[0]): int(row[1]) for row in con.execute(f"FROM {VERSIONS_TABLE}").fetchall()}
         except duckdb.Error:
             return None
 
@@ -83,10 +83,10 @@ class Warehouse:
             con.execute(f"ATTACH {_text(str(aside))} AS warehouse (STORAGE_VERSION '{STORAGE_VERSION}')")
             for contract, snapshot in pinned.items():
                 _write_table(con, contract, snapshot)
-            con.execute(f"CREATE TABLE warehouse.{_VERSIONS} (dataset VARCHAR PRIMARY KEY, version BIGINT)")
+            con.execute(f"CREATE TABLE warehouse.{VERSIONS_TABLE} (dataset VARCHAR PRIMARY KEY, version BIGINT)")
             if versions:
                 con.executemany(
-                    f"INSERT INTO warehouse.{_VERSIONS} VALUES (?, ?)", [list(item) for item in versions.items()]
+                    f"INSERT INTO warehouse.{VERSIONS_TABLE} VALUES (?, ?)", [list(item) for item in versions.items()]
                 )
             con.execute("DETACH warehouse")
 

@@ -15,6 +15,7 @@ from data_platform.lakehouse.tables import Lake
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.partitions import WHOLE_TABLE, PartitionEntry
 from data_platform.metastore.tables import PartitionState
+from data_platform.publication.heads import Heads
 from data_platform.transforms.recipe import fingerprint, is_by_day, query_of
 
 _NEVER: dict[str, Any] = {"inputs": {}, "fingerprint": "", "decisions_version": -1}
@@ -100,10 +101,11 @@ class Staleness:
     def _decided_since(self, name: DatasetName, version: int) -> Iterator[date]:
         """The event dates that later decisions may be about, by the bounds of the files that hold them."""
         table = self.lake.table(TableRef(Zone.DECISIONS, name.domain, name.name))
-        if table.version() <= version:
+        newest = self._heads.newest(table)
+        if newest <= version:
             return
         known = {file.path for file in table.snapshot(version).files} if version >= 0 else set()
-        for file in table.snapshot().files:
+        for file in table.snapshot(newest).files:
             if file.path not in known:
                 low, high = file.stats.minimum["event_date"], file.stats.maximum["event_date"]
                 if isinstance(low, date) and isinstance(high, date):
@@ -126,10 +128,14 @@ class Staleness:
         return self._published_by[key]
 
     def _decisions(self, name: DatasetName) -> int:
-        return self.lake.table(TableRef(Zone.DECISIONS, name.domain, name.name)).version()
+        return self._heads.newest(self.lake.table(TableRef(Zone.DECISIONS, name.domain, name.name)))
 
     def _version(self, name: DatasetName) -> int:
-        return self.lake.table(TableRef(Zone(name.layer.value), name.domain, name.name)).version()
+        return self._heads.newest(self.lake.table(TableRef(Zone(name.layer.value), name.domain, name.name)))
+
+    @property
+    def _heads(self) -> Heads:
+        return Heads(metastore=self.metastore)
 
 
 def _days(lines: Iterable[PartitionEntry]) -> Iterator[date]:

@@ -67,5 +67,67 @@ def history(dataset: str, as_json: bool) -> int:
 @catalog.command()
 @options.as_json
 def coverage(as_json: bool) -> int:
-    """Show how many columns of served datasets have a full path to raw; 1 if one has none."""
+    """Show how many columns of served datasets have a full path to raw, and how many tables of the store a contract.
+
+    Ends with 1 if a column has no full path, or if of a served dataset no columns are known.
+    """
     return work("catalog:coverage", as_json=as_json)
+
+
+@catalog.command()
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 1_000), help="How many, the newest first."
+)
+@options.as_json
+def refused(limit: int, as_json: bool) -> int:
+    """List the texts that were sent as events and are none, with what is wrong and where; --json shows them whole."""
+    return work("catalog:refused", limit=limit, as_json=as_json)
+
+
+@catalog.command()
+@options.as_json
+def scan(as_json: bool) -> int:
+    """Look what is in the store and in the served file, and compare it with contracts and ledger.
+
+    Ends with 1 if something is unmanaged, drifted or missing and nobody has accepted it.
+    """
+    return work("catalog_scan:scan", as_json=as_json)
+
+
+@catalog.command()
+@click.option("--all", "is_all", is_flag=True, help="Also tables that are as they should be.")
+@options.as_json
+def findings(is_all: bool, as_json: bool) -> int:
+    """List what the newest scan found, and what was decided about it."""
+    return work("catalog_scan:findings", is_all=is_all, as_json=as_json)
+
+
+@catalog.command()
+@click.argument("table")
+@click.option("--dataset", help="The dataset that it shall be, <layer>.<domain>.<dataset>.")
+def adopt(table: str, dataset: str | None) -> int:
+    """Draft a contract of TABLE as it is now, in the folder `drafts` of its domain, and say what comes next."""
+    return work("catalog_adopt:adopt", table=table, dataset=dataset)
+
+
+@catalog.command()
+@click.argument("table")
+@click.option("--reason", required=True, help="Why it may be so; kept with your name.")
+def accept(table: str, reason: str) -> int:
+    """Keep TABLE as it is now: no alarm until it changes. Versions that others wrote are read from then on."""
+    return work("catalog_scan:accept", table=table, reason=reason)
+
+
+@catalog.command()
+@click.argument("table")
+@click.option("--reason", required=True, help="Why it must not be so; kept with your name.")
+@options.yes
+def reject(table: str, reason: str, yes: bool) -> int:
+    """Take TABLE back to what was recorded, or move it out of the way if no contract describes it. Deletes nothing."""
+    return work("catalog_scan:reject", table=table, reason=reason, yes=yes)
+
+
+@catalog.command()
+def metrics() -> int:
+    """Print the coverage and the findings of the newest scan in Prometheus' text format."""
+    return work("catalog_scan:metrics")

@@ -62,7 +62,9 @@ def diff(base: str, head: str | None, as_json: bool, as_markdown: bool) -> int:
 @click.option("--dataset", help="The dataset that the draft is for, <layer>.<domain>.<dataset>.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write a new file instead of stdout.")
 def infer(source: str, dataset: str | None, out: Path | None) -> int:
-    """Draft a contract from SOURCE: a CSV, NDJSON or Parquet file, a folder of Parquet files, or a table of the store.
+    """Draft a contract from SOURCE: a CSV, NDJSON or Parquet file, a folder, or a table of the store.
+
+    A folder holds Parquet files or a Delta table.
 
     The draft holds types, nullability, a key, lists of values, ranges and hints of personal data; a person names the
     owner and looks over the rest.

@@ -11,18 +11,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import SplitResult
 
-from data_platform.errors import SinkUnavailable
+from data_platform.errors import ConfigurationError, SinkUnavailable
 
 _LONGEST_ANSWER_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a server answered; at most the first 64 KiB of the body."""
+    """What a server answered; at most the first 64 KiB of the body. `is_whole` unless there was more of it."""
 
     status: int
     reason: str
     body: bytes
+    is_whole: bool
     location: str
     retry_after: str
 
@@ -44,23 +45,24 @@ class Exchange:
 
         Raises:
             SinkUnavailable: there was none in time. The server may have done what it was asked to.
+            ConfigurationError: a header cannot be sent.
         """
         try:
             self._connection.request("POST", target, body=body, headers=dict(headers))
             response = self._connection.getresponse()
-            answer = Answer(
-                status=response.status,
-                reason=response.reason,
-                body=response.read(_LONGEST_ANSWER_BYTES),
-                location=response.headers.get("location", ""),
-                retry_after=response.headers.get("retry-after", ""),
-            )
+            answer = _answer(response)
             if not response.isclosed():
                 self._connection.close()  # nobody reads the rest
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             what = str(error) or type(error).__name__
             raise SinkUnavailable(f"{self._place} did not answer: {what}") from error
+        except ValueError:  # it quotes the header, which may hold a secret
+            self._connection.close()
+            raise ConfigurationError(
+                f"the lineage sink {self._place}: its credential or one of its headers cannot be sent as a header; "
+                "write printable ASCII on one line"
+            ) from None
         return answer
 
     def cut(self) -> None:
@@ -73,6 +75,20 @@ class Exchange:
     def close(self) -> None:
         """Closes the connection."""
         self._connection.close()
+
+
+def _answer(response: http.client.HTTPResponse) -> Answer:
+    body = response.read(_LONGEST_ANSWER_BYTES)
+    if not response.isclosed():
+        response.read(1)  # closes it, if that was all
+    return Answer(
+        status=response.status,
+        reason=response.reason,
+        body=body,
+        is_whole=response.isclosed() and not response.length,
+        location=response.headers.get("location", ""),
+        retry_after=response.headers.get("retry-after", ""),
+    )
 
 
 @contextmanager

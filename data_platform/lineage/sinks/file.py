@@ -19,10 +19,10 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict
 
 from data_platform.errors import ConfigurationError, SinkUnavailable
+from data_platform.lineage.names import EVENT
 from data_platform.lineage.sinks.protocol import SinkPlace, read_config
 from data_platform.metastore.outbox import OutboxEntry
 
-EVENT_FACET = "dataPlatform_event"  # named again: the facet's class takes a second to load
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS events (event_id TEXT PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS files (inode INTEGER NOT NULL, length INTEGER NOT NULL)",
@@ -142,7 +142,7 @@ def _event_id(line: bytes) -> str | None:
         return None
     for subject in ("run", "dataset", "job"):
         try:
-            found = event[subject]["facets"][EVENT_FACET]["eventId"]
+            found = event[subject]["facets"][EVENT]["eventId"]
         except (KeyError, TypeError):
             continue
         return found if isinstance(found, str) else None

@@ -92,11 +92,13 @@ class HttpSink:
         timeout = min(self._config.timeout_seconds, within_seconds)
         ends = time.monotonic() + within_seconds
         exchange = Exchange(self._address, timeout_seconds=timeout, tls=self._tls())
-        done = 0
+        done, size = 0, self._config.batch_size
         with bounded(exchange, within_seconds):
             while done < len(events) and (done == 0 or time.monotonic() < ends):
                 try:
-                    done += self._post(exchange, events[done : done + self._config.batch_size])
+                    taken = self._post(exchange, events[done : done + size])
+                    size = size if taken else 1
+                    done += taken
                 except (SinkUnavailable, SinkRefused):
                     if done:
                         break  # the next call begins with this event
@@ -107,7 +109,7 @@ class HttpSink:
         """Nothing is held between two calls."""
 
     def _post(self, exchange: Exchange, events: Sequence[OutboxEntry]) -> int:
-        """Posts one event, or several as a batch; how many of the leading ones were taken."""
+        """Posts one event, or several as a batch; how many were taken from the first on (0: only one by one tells)."""
         if len(events) == 1:
             _judge(self._asked(exchange, self._address.path, events[0].payload), self.name)
             return 1
@@ -115,8 +117,11 @@ class HttpSink:
         try:
             _judge(answer, self.name)
         except SinkRefused:
-            return self._post(exchange, events[:1])  # which of them it is shows one by one
-        return _leading(answer, len(events), self.name)
+            return 0
+        try:
+            return _leading(answer, len(events), self.name)
+        except ValueError:
+            return 0
 
     def _asked(self, exchange: Exchange, target: str, text: str) -> Answer:
         body = gzip.compress(text.encode()) if self._config.gzip else text.encode()
@@ -170,17 +175,42 @@ def _leading(answer: Answer, count: int, name: str) -> int:
     Raises:
         SinkUnavailable: not the first, but it may be sent again.
         SinkRefused: the first will never be taken.
+        ValueError: the answer cannot be read.
     """
-    try:
-        failed = sorted(json.loads(answer.body)["failed_events"], key=lambda event: int(event["index"]))
-        first = failed[0]
-        index = int(first["index"])
-    except (ValueError, KeyError, TypeError, IndexError):
+    failed = _failed(answer, count)
+    if not failed:
         return count
+    index = min(failed)
+    first = failed[index]
     if index > 0:
-        return min(index, count)
+        return index
     message = f"{name} did not take an event: {str(first.get('reason', 'no reason given'))[:_TOLD_CHARACTERS]}"
     raise SinkUnavailable(message) if first.get("retriable") else SinkRefused(message)
+
+
+def _failed(answer: Answer, count: int) -> dict[int, dict[str, Any]]:
+    """What a batch's answer says of those events that were not taken, by their places.
+
+    Raises:
+        ValueError: it was cut, says nothing though some failed, or names places that there are not.
+    """
+    is_partial = answer.status == HTTPStatus.MULTI_STATUS
+    try:
+        said = json.loads(answer.body)
+    except ValueError:
+        if is_partial or not answer.is_whole:
+            raise
+        return {}  # a success in words of its own
+    named = said.get("failed_events") if isinstance(said, dict) else None
+    if named is None and not is_partial:
+        return {}
+    try:
+        failed = {int(event["index"]): event for event in named or ()}
+    except (KeyError, TypeError) as error:
+        raise ValueError("an answer without places") from error
+    if any(not 0 <= place < count for place in failed) or (is_partial and not failed):
+        raise ValueError("an answer with other places")
+    return failed
 
 
 def _told(answer: Answer) -> str:

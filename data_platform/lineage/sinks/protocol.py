@@ -14,8 +14,8 @@ from data_platform.metastore.outbox import OutboxEntry
 
 _ConfigT = TypeVar("_ConfigT", bound=BaseModel)
 
-Take = Callable[[Sequence[tuple[str, str]]], None]
-"""Takes events, each as (event id, JSON text), into the embedded catalog: all of them or none, each once."""
+Take = Callable[[Sequence[str]], Sequence[str]]
+"""Takes events, each a JSON text, into the embedded catalog, each once; why it refuses each, empty where it takes."""
 
 
 class Sink(Protocol):

@@ -6,7 +6,8 @@ An event that is refused is kept for inspection and said to be refused; none is 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
@@ -17,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from data_platform.catalog.event import Refused, Taken
 from data_platform.formats.cloudevents_types import media_type
 from data_platform.serving.bodies import MemoryBudget, SenderLeft, read_body, too_large, unpacked
-from data_platform.serving.problems import Problem
+from data_platform.serving.problems import Problem, described
 
 Take: TypeAlias = Callable[[Sequence[str]], Sequence[Taken | Refused]]
 
@@ -25,6 +26,16 @@ _EVENT_BYTES = 8 << 20
 _BATCH_BYTES = 32 << 20
 _MEMORY_BYTES = 128 << 20
 _NDJSON = ("application/x-ndjson", "application/ndjson")
+_ANSWERS = described(
+    {
+        HTTPStatus.BAD_REQUEST: "The body is not whole, or not text.",
+        HTTPStatus.REQUEST_TIMEOUT: "The body did not arrive in time.",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Larger than a request may be.",
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "Not a format or a packing that is understood.",
+        HTTPStatus.UNPROCESSABLE_ENTITY: "Not an event, and kept as refused; or, of a batch, no array of events.",
+        HTTPStatus.SERVICE_UNAVAILABLE: "Too much at once, or the metastore did not answer; see Retry-After.",
+    }
+)
 _EXAMPLE = {
     "eventType": "COMPLETE", "eventTime": "2026-03-20T12:00:00Z", "producer": "https://example.com/jobs",
     "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
@@ -43,15 +54,12 @@ def lineage_routes(take: Take) -> APIRouter:
         "/lineage",
         summary="Send one OpenLineage event",
         status_code=HTTPStatus.CREATED,
-        responses={
-            "200": {"description": "Was here before."},
-            "422": {"description": "Not an event; kept as refused."},
-        },
+        responses={**_ANSWERS, 200: {"description": "Was here before."}},
         openapi_extra=_body({"application/json": {"schema": {"type": "object"}, "example": _EXAMPLE}}),
     )
     async def one(request: Request) -> JSONResponse:
-        _, text = await _text(request, memory, _EVENT_BYTES)
-        (found,) = await run_in_threadpool(take, [text])
+        async with _received(request, memory, _EVENT_BYTES) as (_, body):
+            (found,) = await run_in_threadpool(lambda: take([_text(body)]))
         if isinstance(found, Refused):
             raise _refusal(found)
         status = HTTPStatus.OK if found.is_repeat else HTTPStatus.CREATED
@@ -61,8 +69,12 @@ def lineage_routes(take: Take) -> APIRouter:
         "/lineage/batch",
         summary="Send many OpenLineage events",
         responses={
-            "207": {"description": "Some were refused; `failed_events` says which and why."},
-            "422": {"description": "All were refused, or the body is not an array of events."},
+            **_ANSWERS,
+            207: {"description": "Some were refused; `failed_events` says which and why."},
+            422: {
+                "description": "All were refused; `failed_events` says why. Or, as a problem, the body is no array.",
+                "content": {"application/json": {"schema": {"type": "object"}}, **_ANSWERS[422]["content"]},
+            },
         },
         openapi_extra=_body(
             {
@@ -72,16 +84,18 @@ def lineage_routes(take: Take) -> APIRouter:
         ),
     )
     async def many(request: Request) -> JSONResponse:
-        essence, text = await _text(request, memory, _BATCH_BYTES, batch=True)
-        events = [line for line in text.split("\n") if line.strip()] if essence in _NDJSON else _elements(text)
-        found = await run_in_threadpool(take, events) if events else ()
-        return _summary(found)
+        async with _received(request, memory, _BATCH_BYTES, batch=True) as (essence, body):
+            found = await run_in_threadpool(lambda: take(_events(essence, _text(body))))
+            return _summary(found)
 
     return routes
 
 
-async def _text(request: Request, memory: MemoryBudget, limit: int, *, batch: bool = False) -> tuple[str, str]:
-    """Media type and text of a body.
+@asynccontextmanager
+async def _received(
+    request: Request, memory: MemoryBudget, limit: int, *, batch: bool = False
+) -> AsyncIterator[tuple[str, bytes]]:
+    """Media type and bytes of a body; they count against the budget until the block ends.
 
     Raises:
         Problem: 400, 408, 413, 415 or 503: why it cannot be read.
@@ -99,11 +113,21 @@ async def _text(request: Request, memory: MemoryBudget, limit: int, *, batch: bo
             packed = await read_body(request.receive, limit)
         except SenderLeft as error:
             raise Problem(HTTPStatus.BAD_REQUEST, "the body did not arrive whole") from error
-        body = unpacked(packed, request.headers.get("content-encoding", "").encode("latin-1"), limit)
+        encoding = request.headers.get("content-encoding", "").encode("latin-1")
+        body = await run_in_threadpool(unpacked, packed, encoding, limit)
+        with memory.hold(max(len(body) - size, 0)):
+            yield essence, body
+
+
+def _text(body: bytes) -> str:
     try:
-        return essence, body.decode("utf-8")
+        return body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Problem(HTTPStatus.BAD_REQUEST, f"the body is not UTF-8 at byte {error.start}") from error
+
+
+def _events(essence: str, text: str) -> list[str]:
+    return [line for line in text.split("\n") if line.strip()] if essence in _NDJSON else _elements(text)
 
 
 def _elements(text: str) -> list[str]:

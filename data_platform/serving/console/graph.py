@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from data_platform.catalog.naming import display, display_column
 from data_platform.catalog.walks import ColumnWalk, Walk
 from data_platform.metastore.catalog_reads import DatasetLine
 from data_platform.serving.console.layout import positions
-from data_platform.serving.console.rendering import LAYERS, href_of, layer_of, lineage_href, shown
+from data_platform.serving.console.rendering import LAYERS, href_of, layer_of, lineage_href
 
 _CHARACTER = 7.1  # pixels
 _HEIGHT = 30.0
@@ -59,7 +60,7 @@ def column_graph(walk: ColumnWalk) -> dict[str, list[dict[str, Any]]]:
         top = y - sizes[str(one)][1] / 2 + 34
         for index, column in enumerate(names):
             box = {"id": f"{one}#{column}", "parent": str(one), "label": column or "all of it",
-                   "full": f"{shown(dataset)}.{column}" if column else shown(dataset),
+                   "full": display_column(dataset, column),
                    "width": sizes[str(one)][0] - 24, "href": href_of(dataset), "facts": _facts(dataset)}  # fmt: skip
             is_focus = (one, column) == walk.start
             place = {"x": x, "y": top + index * _COLUMN_HEIGHT}
@@ -73,9 +74,9 @@ def dataset_arrows(walk: Walk) -> list[Arrow]:
     """The edges of a walk in words."""
     return [
         Arrow(
-            source=shown(walk.nodes[edge.source]),
+            source=display(walk.nodes[edge.source]),
             source_href=href_of(walk.nodes[edge.source]),
-            target=shown(walk.nodes[edge.target]),
+            target=display(walk.nodes[edge.target]),
             target_href=href_of(walk.nodes[edge.target]),
             how=f"job {edge.job[1]}" if edge.job[1] else "declared",
         )
@@ -93,9 +94,9 @@ def column_arrows(walk: ColumnWalk) -> list[Arrow]:
             continue
         found.append(
             Arrow(
-                source=_column(source, edge.src_column),
+                source=display_column(source, edge.src_column),
                 source_href=lineage_href(source.name, source.namespace, column=edge.src_column),
-                target=_column(target, edge.dst_column),
+                target=display_column(target, edge.dst_column),
                 target_href=lineage_href(target.name, target.namespace, column=edge.dst_column),
                 how=" ".join(filter(None, (edge.kind, edge.subtype.lower().replace("_", " ")))),
             )
@@ -103,16 +104,12 @@ def column_arrows(walk: ColumnWalk) -> list[Arrow]:
     return found
 
 
-def _column(dataset: DatasetLine, column: str) -> str:
-    return f"{shown(dataset)}.{column}" if column else shown(dataset)
-
-
 def _node(
     key: str, dataset: DatasetLine, place: tuple[float, float], *, width: float, is_focus: bool
 ) -> dict[str, Any]:
     layer = layer_of(dataset)
     classes = [layer if layer in LAYERS else "other", dataset.standing, *(["focus"] if is_focus else [])]
-    data = {"id": key, "label": _short(dataset), "full": shown(dataset), "width": width,
+    data = {"id": key, "label": _short(dataset), "full": display(dataset), "width": width,
             "href": href_of(dataset), "facts": _facts(dataset)}  # fmt: skip
     return {"data": data, "position": {"x": place[0], "y": place[1]}, "classes": " ".join(classes)}
 

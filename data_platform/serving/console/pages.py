@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.datastructures import URL
-from starlette.exceptions import HTTPException
 
-from data_platform.catalog.naming import Named, UnknownDataset, find
+from data_platform.catalog.cursors import cursor_of, place_in
+from data_platform.catalog.naming import display, display_column, find
 from data_platform.catalog.search import Search
 from data_platform.catalog.walks import ColumnWalk, Walk, Walks
 from data_platform.connectors.heartbeat_map import heartbeat_map
 from data_platform.serving.console import graph, views
-from data_platform.serving.console.rendering import dataset_href, lineage_href, page, shown
-from data_platform.serving.problems import Problem
+from data_platform.serving.console.rendering import dataset_href, lineage_href, page
+from data_platform.serving.parameters import Cursor, Depth, Direction
+from data_platform.serving.problems import problem_of
 from data_platform.wiring import Platform
 
 _PAGE = 30
-Direction = Literal["both", "up", "down"]
-Depth = Annotated[int, Query(ge=1, le=50)]
 
 
 def console_routes(platform: Platform) -> APIRouter:
@@ -33,25 +31,27 @@ def console_routes(platform: Platform) -> APIRouter:
     def start() -> HTMLResponse:
         return page("home.html", **views.home(platform))
 
+    @routes.get("/tiles/coverage")
+    def coverage() -> HTMLResponse:
+        return page("tile.html", tile=views.coverage(platform))
+
     @routes.get("/search")
-    def search(q: str = "", cursor: str | None = None, after: str | None = None) -> HTMLResponse:
-        words = q.strip()
-        if words:
+    def search(q: str = "", cursor: Cursor = None) -> HTMLResponse:
+        if q.strip():
             found = Search(store=store).find(q, limit=_PAGE, cursor=cursor)
-            hits = [views.hit(hit) for hit in found.hits]
-            more = _url("/search", q=q, cursor=found.cursor) if found.cursor else None
-            said = "the best first"
+            shown, then, said = [hit.dataset for hit in found.hits], found.cursor, "the best first"
         else:
-            lines = store.reads.page(after=_key(after), limit=_PAGE + 1)
-            hits = [views.hit(line) for line in lines[:_PAGE]]
-            last = lines[_PAGE - 1] if len(lines) > _PAGE else None
-            more = _url("/search", after=f"{last.name}\n{last.namespace}") if last else None
-            said = "by name"
+            after = None if cursor is None else place_in(cursor, (str, str))
+            lines = store.reads.page(after=after, limit=_PAGE + 1)
+            shown, said = list(lines[:_PAGE]), "by name"
+            then = cursor_of(shown[-1].name, shown[-1].namespace) if len(lines) > _PAGE else None
+        hits = [views.hit(line) for line in shown]
+        more = _url("/search", q=q or None, cursor=then) if then else None
         return page("search.html", here="/search", hits=hits, q=q, more=more, said=said)
 
     @routes.get("/datasets/{key:path}")
     def dataset(key: str, section: str = "columns", column: str | None = None) -> HTMLResponse:
-        named = _named(key, column)
+        named = find(store, key, column=column or None)
         names = [name for name, _ in views.SECTIONS]
         chosen = section if section in names else names[0]
         it = views.dataset(platform, named.dataset)
@@ -60,16 +60,16 @@ def console_routes(platform: Platform) -> APIRouter:
 
     @routes.get("/lineage/{key:path}")
     def lineage(key: str, column: str | None = None, direction: Direction = "both", depth: Depth = 3) -> HTMLResponse:
-        named = _named(key, column)
-        walk = _walk(named, direction, depth)
+        named = find(store, key, column=column or None)
+        walk = Walks(store=store).around(named, way=direction, depth=depth)
         arrows = graph.column_arrows(walk) if isinstance(walk, ColumnWalk) else graph.dataset_arrows(walk)
         line = named.dataset
         address = lineage_href(line.name, line.namespace)
         return page(
             "lineage.html",
             here="/search",
-            name=shown(line),
-            focus=f"{shown(line)}.{column}" if column else shown(line),
+            name=display(line),
+            focus=display_column(line, column or ""),
             href=dataset_href(line.name, line.namespace),
             lineage=address,
             column=column,
@@ -82,7 +82,7 @@ def console_routes(platform: Platform) -> APIRouter:
 
     @routes.get("/graph/{key:path}")
     def elements(key: str, column: str | None = None, direction: Direction = "both", depth: Depth = 3) -> JSONResponse:
-        walk = _walk(_named(key, column), direction, depth)
+        walk = Walks(store=store).around(find(store, key, column=column or None), way=direction, depth=depth)
         return JSONResponse(graph.column_graph(walk) if isinstance(walk, ColumnWalk) else graph.dataset_graph(walk))
 
     @routes.get("/changes")
@@ -95,42 +95,24 @@ def console_routes(platform: Platform) -> APIRouter:
         standings = heartbeat_map(entries, platform.metastore, platform.clock.now(), place=platform.ingester.place)
         return page("connectors.html", here="/connectors", standings=standings)
 
-    def _named(key: str, column: str | None = None) -> Named:
-        try:
-            return find(store, f"{key}#{column}" if column else key)
-        except UnknownDataset as error:
-            raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from error
-
-    def _walk(named: Named, direction: Direction, depth: int) -> Walk | ColumnWalk:
-        walks = Walks(store=store)
-        up, down = depth * (direction != "down"), depth * (direction != "up")
-        if named.column is None:
-            return walks.datasets(named.dataset.id, up=up, down=down)
-        return walks.columns((named.dataset.id, named.column), up=up, down=down)
-
     return routes
 
 
 async def answer_page(_: Request, error: Exception) -> Response:
     """An error as a page that says where to go on."""
-    assert isinstance(error, HTTPException | Problem)
-    status = error.status if isinstance(error, Problem) else HTTPStatus(error.status_code)
-    text = str(error.detail)
-    title = "Not here" if status == HTTPStatus.NOT_FOUND else status.phrase
-    if status == HTTPStatus.NOT_FOUND and text == status.phrase:
-        text = "There is no such page."
-    return page("error.html", status=status, title=title, text=text)
+    problem = problem_of(error)
+    title, text = problem.status.phrase, problem.detail
+    if problem.status is HTTPStatus.NOT_FOUND:
+        title, text = "Not here", "There is no such page." if text == problem.status.phrase else text
+    answer = page("error.html", status=problem.status, title=title, text=text)
+    answer.headers.update(problem.headers)
+    return answer
 
 
 def _said(walk: Walk | ColumnWalk) -> str:
     boxes = len({one if isinstance(one, int) else one[0] for one in walk.distances})
     text = f"{boxes} dataset{'s' if boxes != 1 else ''}, {len(walk.edges)} edge{'s' if len(walk.edges) != 1 else ''}"
     return f"{text}; there is more than can be shown at once: take fewer steps" if walk.is_cut else text
-
-
-def _key(after: str | None) -> tuple[str, str] | None:
-    name, newline, namespace = (after or "").partition("\n")
-    return (name, namespace) if newline else None
 
 
 def _url(path: str, **query: object) -> str:

@@ -10,8 +10,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from data_platform.catalog.event import PLATFORM
-from data_platform.catalog.naming import display
+from data_platform.catalog.naming import display_key
+from data_platform.lineage.names import PLATFORM
 from data_platform.metastore.catalog_reads import DatasetLine
 from data_platform.wiring import code_version
 
@@ -51,18 +51,13 @@ def domain_of(dataset: DatasetLine) -> str:
     return parts[1] if layer_of(dataset) in LAYERS and len(parts) > 1 else ""
 
 
-def shown(dataset: DatasetLine) -> str:
-    """The name by which people find a dataset."""
-    return display(dataset)
-
-
 def breakable(name: str) -> Markup:
     """A dotted name that a narrow column may break after a dot."""
     return Markup(".<wbr>").join(name.split("."))
 
 
 def _key(name: str, namespace: str | None) -> str:
-    return name if namespace in (None, PLATFORM) else f"{namespace}/{name}"
+    return display_key((namespace or PLATFORM, name))
 
 
 @cache

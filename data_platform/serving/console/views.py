@@ -12,11 +12,10 @@ from typing import Any
 
 from data_platform.catalog.coverage import column_coverage
 from data_platform.catalog.entries import Entries, Entry
-from data_platform.catalog.event import PLATFORM
 from data_platform.catalog.history import SchemaChange, history_of
 from data_platform.catalog.impact import impact_of
-from data_platform.catalog.naming import Named
-from data_platform.catalog.search import Hit
+from data_platform.catalog.naming import Named, display, display_column
+from data_platform.lineage.names import CONTRACT, PLATFORM
 from data_platform.metastore.catalog_reads import DatasetLine
 from data_platform.serving.console.rendering import (
     LAYERS,
@@ -25,12 +24,12 @@ from data_platform.serving.console.rendering import (
     href_of,
     layer_of,
     lineage_href,
-    shown,
 )
 from data_platform.transforms.driven import driven_by
 from data_platform.wiring import Platform
 
 _NEAR = 12
+_TAGS = 6  # of a line of search results
 SECTIONS = (
     ("columns", "Columns"),
     ("contract", "Contract"),
@@ -49,6 +48,17 @@ class Tile:
     number: str
     label: str
     href: str = ""
+    source: str = ""  # where the number comes from when the page is there already
+
+
+def coverage(platform: Platform) -> Tile:
+    """How much of the served layer is traced; a large estate is walked for seconds once something has changed."""
+    found = column_coverage(platform.metastore.catalog)
+    columns, traced = sum(one.columns for one in found), sum(one.traced for one in found)
+    undescribed = sum(len(one.undescribed) for one in found)
+    left_out = f"; {undescribed:,} served without known columns" if undescribed else ""
+    share = f"{100 * traced // columns}%" if columns else "–"
+    return Tile(share, f"of served columns traced to their source{left_out}")
 
 
 def home(platform: Platform) -> dict[str, Any]:
@@ -57,11 +67,9 @@ def home(platform: Platform) -> dict[str, Any]:
     names = [name.split(".") for name in store.overview.names(PLATFORM)]
     domains = Counter(parts[1] for parts in names if parts[0] in LAYERS and len(parts) > 1)
     counts = store.reads.counts()
-    coverage = column_coverage(store)
-    columns, traced = sum(one.columns for one in coverage), sum(one.traced for one in coverage)
     tiles = [
         Tile(f"{sum(counts.values()):,}", "datasets known", "/search"),
-        Tile(f"{traced / columns:.0%}" if columns else "–", "of served columns traced to their source"),
+        Tile("…", "of served columns traced to their source", source="/tiles/coverage"),
         Tile(f"{counts.get('drifted', 0) + counts.get('unmanaged', 0):,}", "drifted or unmanaged", "#attention"),
         Tile(f"{counts.get('external', 0) + counts.get('stub', 0):,}", "outside the platform"),
     ]
@@ -69,23 +77,20 @@ def home(platform: Platform) -> dict[str, Any]:
         "tiles": tiles,
         "recent": [_brief(one.dataset, at=one.at) for one in store.overview.written_last()],
         "domains": [{"name": name, "count": count} for name, count in sorted(domains.items())],
-        "attention": [
-            _brief(line, standing=_standing(line), why=_why(line)) for line in store.overview.wanting(limit=_NEAR)
-        ],
+        "attention": [_wanting(line) for line in store.overview.wanting(limit=_NEAR)],
     }
 
 
-def hit(found: Hit | DatasetLine) -> dict[str, Any]:
+def hit(line: DatasetLine) -> dict[str, Any]:
     """One line of search results."""
-    line = found if isinstance(found, DatasetLine) else found.dataset
     return {
         **_brief(line),
         "href": href_of(line),
-        "name": shown(line),
+        "name": display(line),
         "description": line.description,
         "standing": line.standing,
         "is_deprecated": line.status == "deprecated",
-        "matched": ", ".join(line.tags[:6]),
+        "tags": ", ".join(line.tags[:_TAGS]),
     }
 
 
@@ -95,14 +100,14 @@ def dataset(platform: Platform, line: DatasetLine) -> dict[str, Any]:
     upstream, downstream = _neighbours(entry)
     return {
         **_brief(line, at=None),
-        "name": shown(line),
+        "name": display(line),
         "href": href_of(line),
         "lineage": lineage_href(line.name, line.namespace),
         "domain": domain_of(line),
         "standing": line.standing,
         "status": line.status,
         "sunset": line.sunset,
-        "replacement": "",
+        "replacement": entry.facets.get(CONTRACT, {}).get("replacement", ""),
         "description": line.description,
         "tags": line.tags,
         "contract_version": line.contract_version,
@@ -113,6 +118,7 @@ def dataset(platform: Platform, line: DatasetLine) -> dict[str, Any]:
             ("Used by", downstream, "Nobody that is known."),
         ),
         "columns": [_column(entry, column) for column in entry.columns],
+        "columns_left_out": entry.columns_left_out,
         "checks": entry.ledger.checks if entry.ledger else (),
         "assertions": _assertions(entry),
         "partitions": entry.ledger.partitions if entry.ledger else (),
@@ -128,7 +134,7 @@ def impact(platform: Platform, named: Named) -> dict[str, Any]:
     found = impact_of(platform.metastore.catalog, named)
     count = len(found.hits)
     return {
-        "focus": named.column or shown(named.dataset),
+        "focus": named.column or display(named.dataset),
         "column": named.column,
         "owners": found.owners,
         "said": f"{count} dataset{'s' if count != 1 else ''} downstream.",
@@ -136,6 +142,7 @@ def impact(platform: Platform, named: Named) -> dict[str, Any]:
             {
                 **_brief(hit.dataset),
                 "columns": hit.columns,
+                "computed": hit.computed,
                 "kind": hit.kind,
                 "distance": hit.distance,
                 "contract": hit.dataset.contract_version,
@@ -171,14 +178,12 @@ def _brief(line: DatasetLine, **more: Any) -> dict[str, Any]:
     return {"name": line.name, "namespace": line.namespace, "layer": layer_of(line), "owner": owner, **more}
 
 
-def _standing(line: DatasetLine) -> str:
-    return line.standing if line.standing != "managed" else "deprecated"
-
-
-def _why(line: DatasetLine) -> str:
-    if line.sunset:
-        return f"goes on {line.sunset}"
-    return "changed outside the platform" if line.standing == "drifted" else "no contract describes it"
+def _wanting(line: DatasetLine) -> dict[str, Any]:
+    """A dataset that asks for attention: the chip says what is wrong first, the reason all of it."""
+    wrong = {"drifted": line.found or "changed outside the platform", "unmanaged": "no contract describes it"}
+    reasons = [wrong.get(line.standing, ""), f"goes on {line.sunset}" if line.sunset else ""]
+    standing = line.standing if line.standing in wrong else "deprecated"
+    return _brief(line, standing=standing, why="; ".join(filter(None, reasons)))
 
 
 def _facts(entry: Entry) -> Iterator[tuple[str, str]]:
@@ -189,6 +194,8 @@ def _facts(entry: Entry) -> Iterator[tuple[str, str]]:
         yield "Tier", line.tier
     if line.contract_version:
         yield "Contract", line.contract_version
+    if line.found:
+        yield "Found by the last scan", line.found
     newest = entry.history.versions[0] if entry.history.versions else None
     if newest is not None and newest.rows is not None:
         yield "Rows written last", f"{newest.rows:,}"
@@ -213,7 +220,7 @@ def _neighbours(entry: Entry) -> tuple[list[tuple[str, str]], list[tuple[str, st
 def _column(entry: Entry, column: Any) -> dict[str, Any]:
     sources = entry.sources.get(column.name, ())
     direct = {
-        (f"{shown(source.dataset)}.{source.column}", dataset_href(source.dataset.name, source.dataset.namespace))
+        (display_column(source.dataset, source.column), dataset_href(source.dataset.name, source.dataset.namespace))
         for source in sources
         if source.kind == "direct"
     }

@@ -23,6 +23,7 @@ from typing import Any
 from data_platform.catalog.intake import Intake
 from data_platform.clock import ManualClock
 from data_platform.lineage.delivery import Delivery
+from data_platform.lineage.names import PRODUCER
 from data_platform.lineage.sinks import file as file_module
 from data_platform.lineage.sinks.file import FileSink
 from data_platform.lineage.sinks.kinds import open_sinks
@@ -39,13 +40,13 @@ DELIVERY_STEPS = tuple(
 
 
 def event(number: int) -> OutboxEntry:
-    """A run event that the catalog takes too."""
+    """A run event of ours that the catalog takes too."""
     event_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"event/{number}"))
     facet = {"_producer": "https://test", "_schemaURL": "https://test/schema", "eventId": event_id}
     payload = {
         "eventTime": f"2026-03-20T12:{number // 60 % 60:02}:{number % 60:02}Z",
         "eventType": "START",
-        "producer": "https://test",
+        "producer": PRODUCER,
         "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
         "run": {
             "runId": str(uuid.uuid5(uuid.NAMESPACE_URL, f"run/{number}")),
@@ -60,10 +61,7 @@ def event(number: int) -> OutboxEntry:
 def delivery(metastore: Metastore, clock: ManualClock, words: Sequence[str]) -> Delivery:
     intake = Intake(store=metastore.catalog, clock=clock)
 
-    def take(events: Sequence[tuple[str, str]]) -> None:
-        intake.take([payload for _, payload in events])
-
-    sinks = open_sinks(words, {}, SinkPlace(clock=clock, take=take))
+    sinks = open_sinks(words, {}, SinkPlace(clock=clock, take=intake.refusals))
     return Delivery(sinks=sinks, metastore=metastore, clock=clock, name=uuid.uuid4().hex)
 
 
@@ -100,7 +98,7 @@ def killed_at(step: int, files: Sequence[str], work: Callable[[], Any]) -> bool:
 
 def kill_sink(folder: Path) -> list[list[int]]:
     found = []
-    place = SinkPlace(clock=ManualClock(NOW), take=lambda events: None)
+    place = SinkPlace(clock=ManualClock(NOW), take=lambda payloads: [""] * len(payloads))
     is_killed, step = True, 0
     while is_killed:
         file = folder / str(step) / "events.ndjson"

@@ -35,9 +35,6 @@ class Trial:
 
 @pytest.fixture(params=["catalog", "file", "http", "none"])
 def trial(request: pytest.FixtureRequest, kit: Kit, backend: Backend, events_file: Path) -> Trial:
-    def take(events: Sequence[tuple[str, str]]) -> None:
-        kit.platform.intake.take([payload for _, payload in events])
-
     def in_catalog() -> list[int]:
         with kit.platform.metastore.transaction() as tx:
             rows = tx.connection.exec_driver_sql("SELECT payload FROM catalog_events ORDER BY id").all()
@@ -49,7 +46,7 @@ def trial(request: pytest.FixtureRequest, kit: Kit, backend: Backend, events_fil
     def at_backend() -> list[int]:
         return [one["number"] for one in backend.events]
 
-    place = SinkPlace(clock=ManualClock(NOW), take=take)
+    place = SinkPlace(clock=ManualClock(NOW), take=kit.platform.intake.refusals)
     return {
         "catalog": Trial("catalog", place, in_catalog, is_once=True),
         "file": Trial(events_file.as_uri(), place, in_file, is_once=True),

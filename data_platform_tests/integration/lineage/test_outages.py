@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,14 @@ from typing import Any
 import pytest
 
 from data_platform.cli.lineage import send_a_little
+from data_platform.clock import ManualClock
+from data_platform.lineage.sinks.http import HttpSink
+from data_platform.lineage.sinks.protocol import SinkPlace
 from data_platform.lineage.turns import Round
+from data_platform.metastore.engine import Metastore
+from data_platform.metastore.outbox import OutboxEntry
 from data_platform.metastore.tables import RunState
+from data_platform_tests.integration.lineage.sending_process import NOW, delivery, event
 from data_platform_tests.kit import Kit, csv_text
 from data_platform_tests.lineage_backend import Backend, Mode
 
@@ -188,6 +195,46 @@ def test_an_event_that_is_refused_is_kept_and_the_queue_goes_on(kit: Kit, backen
     assert kit.platform.metastore.lineage_refusals.count(http) == 0
     assert sorted(backend.bodies) == sorted(outbox(kit))
     assert kit.platform.delivery.retry_refused() == ()
+
+
+def test_an_event_of_ours_that_the_catalog_refuses_is_kept_and_the_queue_goes_on(metastore: Metastore) -> None:
+    bad = replace(event(2), payload='{"producer": "us"}')
+    metastore.outbox.append([event(1), bad, event(3)])
+    sending = delivery(metastore, ManualClock(NOW), ("catalog",))
+    (sent,) = sending.once()
+    assert (sent.delivered, sent.refused, sent.error) == (2, 1, "")
+    (refusal,) = metastore.lineage_refusals.of("catalog")
+    assert (refusal.event_id, refusal.payload) == (bad.event_id, bad.payload)
+    assert "eventTime" in refusal.error
+    (standing,) = sending.standings()
+    assert (standing.refused, standing.backlog.events) == (1, 0)
+    with metastore.transaction() as tx:
+        rows = tx.connection.exec_driver_sql("SELECT event_id FROM catalog_events ORDER BY id").all()
+    assert [row[0] for row in rows] == [event(1).event_id, event(3).event_id]
+
+
+class _BreakingError(Exception):
+    """What no kind of sink is expected to raise."""
+
+
+def test_a_retry_that_fails_in_an_unexpected_way_is_told_and_gives_the_sink_back(kit: Kit, backend: Backend) -> None:
+    ran(kit)
+    backend.answer = lambda path, body: (422, "no such job")
+    kit.platform.delivery.once()
+    kept = kit.platform.metastore.lineage_refusals.count(f"{backend.url}/api/v1/lineage")
+
+    class Breaking(HttpSink):
+        def send(self, events: Sequence[OutboxEntry], *, within_seconds: float) -> int:
+            raise _BreakingError
+
+    place = SinkPlace(clock=kit.clock, take=kit.platform.intake.refusals)
+    breaking = replace(kit.platform.delivery, sinks=[Breaking(backend.url, {}, place)])
+    (round_,) = breaking.retry_refused()
+    assert "_BreakingError" in round_.error
+    assert kit.platform.metastore.lineage_refusals.count(round_.sink) == kept == 2
+    backend.answer = lambda path, body: (201, "")
+    (taken,) = kit.platform.delivery.retry_refused()  # at once: nobody holds the sink
+    assert (taken.is_passed_over, taken.delivered) == (False, 2)
 
 
 def test_a_backend_that_asks_for_patience_gets_it(kit: Kit, backend: Backend) -> None:

@@ -6,8 +6,10 @@ import gzip
 import json
 from typing import Any
 
+import click
 import pytest
 
+from data_platform.cli.commands.catalog import lineage
 from data_platform_tests.integration.serving.conftest import Shop
 
 EVENT: dict[str, Any] = {
@@ -37,7 +39,8 @@ def test_a_dataset_is_told_with_its_columns_and_where_they_come_from(shop: Shop)
 
 def test_search_finds_a_dataset_by_a_column(shop: Shop) -> None:
     assert [hit["key"] for hit in shop.get("/catalog/search", q="column:revenue").json()["items"]] == [
-        "served.shop.totals"
+        "served.shop.totals",
+        "warehouse.shop.totals",
     ]
 
 
@@ -52,7 +55,8 @@ def test_impact_names_everything_downstream_with_its_owner(shop: Shop) -> None:
     hits = {hit["key"]: hit for hit in found["items"]}
     assert {"curated.shop.orders", "served.shop.totals"} <= hits.keys()
     assert "revenue" in hits["served.shop.totals"]["columns"]
-    assert hits["served.shop.totals"]["kind"] == "direct"
+    assert hits["served.shop.totals"]["kind"] == "rows"  # orders with a negative amount are set aside
+    assert hits["served.shop.totals"]["computed"] == ["revenue"]
     assert found["owners"] == ["Shop"]
 
 
@@ -69,6 +73,15 @@ def test_pages_follow_each_other_without_gap_or_repeat(shop: Shop) -> None:
             break
     assert seen == whole
     assert len(whole) == len(set(whole)) > 2
+
+
+def test_as_many_steps_may_be_asked_for_as_at_the_command_line(shop: Shop) -> None:
+    (asked,) = (one for one in lineage.params if one.name == "depth")
+    assert isinstance(asked.type, click.IntRange)
+    address = "/api/v1/catalog/lineage/{key}"
+    told = shop.client.get("/api/v1/openapi.json").json()["paths"][address]["get"]["parameters"]
+    (depth,) = (one["schema"] for one in told if one["name"] == "depth")
+    assert (depth["minimum"], depth["maximum"]) == (asked.type.min, asked.type.max)
 
 
 def test_what_was_not_changed_is_not_sent_again(shop: Shop) -> None:
@@ -123,12 +136,12 @@ def test_a_packed_event_is_taken(shop: Shop) -> None:
     ],
 )
 def test_a_bad_event_is_refused_with_its_place_and_kept(shop: Shop, content: str, pointer: str) -> None:
-    before = shop.kit.platform.metastore.catalog.overview.refused()
+    before = shop.kit.platform.metastore.catalog.events.counts()[1]
     answer = shop.client.post("/api/v1/lineage", content=content, headers={"content-type": "application/json"})
     assert answer.status_code == 422
     assert answer.json()["pointer"] == pointer
     assert answer.json()["code"]
-    assert shop.kit.platform.metastore.catalog.overview.refused() == before + 1
+    assert shop.kit.platform.metastore.catalog.events.counts()[1] == before + 1
 
 
 def test_of_a_batch_the_good_events_are_taken_and_the_bad_ones_named(shop: Shop) -> None:
@@ -156,7 +169,7 @@ def test_events_of_a_batch_are_kept_as_they_came(shop: Shop) -> None:
     answer = shop.client.post("/api/v1/lineage/batch", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 200
     events = shop.kit.platform.metastore.catalog.events
-    kept = [line.payload for line in events.of_run("01938a6c-2a4c-7000-8000-000000000007")]
+    kept = [line.payload for line in events.of_runs(["01938a6c-2a4c-7000-8000-000000000007"])]
     assert kept == [text]
 
 
@@ -170,3 +183,36 @@ def test_what_is_no_array_is_refused_whole(shop: Shop, body: str) -> None:
 def test_a_form_of_a_web_page_cannot_send_events(shop: Shop) -> None:
     answer = shop.client.post("/api/v1/lineage", content=json.dumps(event(9)), headers={"content-type": "text/plain"})
     assert answer.status_code == 415
+
+
+def test_refused_texts_can_be_looked_at_page_by_page(shop: Shop) -> None:
+    for number in range(5):
+        shop.client.post("/api/v1/lineage", json={"refused": number})
+    first = shop.get("/lineage/refused", limit=2).json()
+    assert [json.loads(item["payload"]) for item in first["items"]] == [{"refused": 4}, {"refused": 3}]
+    assert {"error", "pointer", "detail", "received_at", "times"} <= first["items"][0].keys()
+
+    shop.client.post("/api/v1/lineage", json={"refused": 1})  # comes again, and a new one comes too
+    shop.client.post("/api/v1/lineage", json={"refused": 5})
+    seen = [item["payload"] for item in first["items"]]
+    cursor = first["cursor"]
+    while cursor is not None:
+        page = shop.get("/lineage/refused", limit=2, cursor=cursor).json()
+        seen += [item["payload"] for item in page["items"]]
+        cursor = page["cursor"]
+    ours = [json.loads(text)["refused"] for text in seen if text.startswith('{"refused"')]
+    assert ours == [4, 3, 2, 1, 0]
+    again = {item["payload"]: item["times"] for item in shop.get("/lineage/refused", limit=200).json()["items"]}
+    assert again['{"refused":1}'] == 2
+
+
+def test_a_long_refused_text_is_listed_by_its_beginning_and_told_whole_alone(shop: Shop) -> None:
+    text = json.dumps({"long": "é" * 20_000}, ensure_ascii=False)
+    headers = {"content-type": "application/json"}
+    assert shop.client.post("/api/v1/lineage", content=text.encode(), headers=headers).status_code == 422
+    item = shop.get("/lineage/refused", limit=1).json()["items"][0]
+    assert item["isCut"] is True
+    assert len(item["payload"]) < 5_000
+    assert text.startswith(item["payload"])
+    assert shop.get(f"/lineage/refused/{item['digest']}").json()["payload"] == text
+    assert shop.get("/lineage/refused/none").status_code == 404

@@ -78,7 +78,7 @@ def test_results_follow_the_typing_and_the_arrow_keys_walk_through_them(page: Pa
     page.locator(".search").first.click()
     page.keyboard.type("totals")
     page.wait_for_url("**/search?q=totals")
-    expect(page.locator(".hits li")).to_have_count(1)
+    expect(page.locator(".hits li")).to_have_count(2)  # and its copy in the warehouse file
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.wait_for_url("**/datasets/served.shop.totals")
@@ -97,6 +97,42 @@ def test_light_and_dark_are_kept(page: Page, address: str) -> None:
     assert before != after
     page.reload()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == after
+
+
+def test_typing_leaves_one_entry_to_go_back_over(page: Page, address: str) -> None:
+    page.goto(address)
+    page.goto(f"{address}/search")
+    before = page.evaluate("history.length")
+    page.locator(".search").first.click()
+    for words in ("to", "totals"):
+        page.locator(".search").first.fill(words)
+        page.wait_for_url(f"**/search?q={words}")
+    assert page.evaluate("history.length") == before
+    page.go_back()
+    page.wait_for_url(f"{address}/")
+
+
+def test_keys_work_where_the_browser_keeps_nothing(page: Page, address: str) -> None:
+    blocked = "get() { throw new DOMException('blocked', 'SecurityError'); }"
+    page.add_init_script(f"Object.defineProperty(window, 'localStorage', {{ {blocked} }})")
+    page.goto(address)
+    before = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.keyboard.press("t")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != before
+    page.keyboard.press("/")
+    expect(page.locator("#q")).to_be_focused()
+
+
+def test_a_graph_that_cannot_be_loaded_says_so(browser: Browser, address: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    failed: list[str] = []
+    page.on("pageerror", lambda error: failed.append(str(error)))
+    page.route("**/graph/**", lambda route: route.abort())
+    page.goto(f"{address}/lineage/served.shop.totals")
+    expect(page.locator("#canvas")).to_contain_text("could not be loaded")
+    context.close()
+    assert failed == []
 
 
 def test_a_telephone_shows_pages_without_sideways_scrolling(browser: Browser, address: str) -> None:

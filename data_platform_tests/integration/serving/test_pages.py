@@ -61,7 +61,10 @@ def test_a_page_that_is_not_there_says_where_to_go_on(shop: Shop) -> None:
 
 
 def test_the_start_counts_the_datasets_of_each_domain(shop: Shop) -> None:
-    assert re.search(r"shop</a>\s*<span[^>]*>4<", shop.client.get("/").text)
+    text = shop.client.get("/").text
+    assert re.search(r"shop</a> <span[^>]*>4 datasets<", text)
+    (source,) = re.findall(r'hx-get="(/tiles[^"]*)"', text)
+    assert "<b>100%</b>" in shop.client.get(source).text
 
 
 def test_a_table_of_the_warehouse_is_a_use_of_its_own_dataset_only(shop: Shop) -> None:

@@ -12,7 +12,7 @@ from data_platform.metastore.engine import Metastore, open_metastore
 
 class FixedClock:
     def now(self) -> datetime:
-        return datetime(2026, 3, 1, 12, tzinfo=UTC)
+        return datetime(2026, 3, 31, 12, tzinfo=UTC)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -16,6 +16,7 @@ def owned(by: str, version: str = "1.0.0", **more: Any) -> dict[str, Any]:
 
 def shop() -> list[str]:
     orders = schema(("order_id", "number of the order"), ("amount", "what was paid, with tax"), ("status", ""))
+    landed = schema(*((one["name"], one["description"]) for one in orders["fields"]), ("ordered_at", ""))
     daily = schema(("day", ""), ("revenue", "money that customers paid"), ("orders", "how many"))
     filtered = traced(day=[("raw.shop.orders", "ordered_at")], revenue=[("curated.shop.orders", "amount")], orders=[])
     filtered["dataset"] = [
@@ -27,7 +28,7 @@ def shop() -> list[str]:
         status=[("raw.shop.orders", "status")],
     )  # fmt: skip
     return texts(
-        dataset_event(dataset("raw.shop.orders", schema=orders, **owned("team-ingest"))),
+        dataset_event(dataset("raw.shop.orders", schema=landed, **owned("team-ingest"))),
         run_event(
             run=1, job="raw.shop.orders", inputs=[dataset("orders", KAFKA)], outputs=[dataset("raw.shop.orders")]
         ),

@@ -32,6 +32,57 @@ def lineages(draw: st.DrawFn) -> dict[str, Any]:
     return traced(**{name: draw(sources) for name in set(draw(columns))})
 
 
+def mentioned(name: str, **more: Any) -> dict[str, Any]:
+    return {"namespace": "data_platform", "name": name, "type": "DATASET", **more}
+
+
+@st.composite
+def told_lineages(draw: st.DrawFn) -> dict[str, Any]:
+    """The facet `lineage`, whose lists may name datasets, columns, constants and jobs."""
+    if draw(st.integers(0, 5)) == 0:
+        return facet(_deleted=True)
+    sources = st.lists(
+        st.builds(mentioned, st.sampled_from((*NAMES, "raw.shop.unheard")), field=st.sampled_from(("id", "day"))),
+        max_size=2,
+    )
+    of_all = st.lists(
+        st.builds(mentioned, st.sampled_from(NAMES)) | st.just({"type": "JOB", "namespace": "n", "name": "j"}),
+        max_size=2,
+    )
+    fields = {name: {"inputs": draw(sources)} for name in set(draw(columns))}
+    return facet(fields=fields, inputs=[*draw(of_all), *draw(sources)])
+
+
+@st.composite
+def described(draw: st.DrawFn) -> dict[str, Any]:
+    """Facets that make the card of a dataset."""
+    facets: dict[str, Any] = {}
+    if draw(st.booleans()):
+        tags = st.sampled_from(("gold", "tier", "classification", "status"))
+        facets["tags"] = facet(
+            tags=[
+                {
+                    "key": key,
+                    "value": draw(st.sampled_from(("true", "high"))),
+                    "field": draw(st.sampled_from(("", "id"))),
+                }
+                for key in draw(st.lists(tags, max_size=3))
+            ]
+        )
+    if draw(st.booleans()):
+        owners = st.lists(st.sampled_from(("ann", "team-shop")), max_size=2)
+        facets["ownership"] = facet(owners=[{"name": name} for name in draw(owners)])
+    if draw(st.booleans()):
+        facets["dataPlatform_discovery"] = facet(
+            standing=draw(st.sampled_from(("managed", "drifted", "unmanaged", "missing", "gone"))),
+            decision=draw(st.sampled_from(("", "accepted"))),
+            differences=[{"kind": "column_added", "subject": draw(st.sampled_from(("id", "day"))), "found": "date"}],
+        )
+    if draw(st.integers(0, 4)) == 0:
+        facets["lifecycleStateChange"] = facet(lifecycleStateChange=draw(st.sampled_from(("ALTER", "DROP"))))
+    return facets
+
+
 @st.composite
 def datasets(draw: st.DrawFn, *, is_output: bool = False) -> dict[str, Any]:
     facets: dict[str, Any] = {}
@@ -46,6 +97,10 @@ def datasets(draw: st.DrawFn, *, is_output: bool = False) -> dict[str, Any]:
         facets["dataPlatform_contract"] = facet(contractId="x", contractVersion=version, contractSha256=version)
     if is_output and draw(st.booleans()):
         facets["columnLineage"] = draw(lineages())
+    if is_output and draw(st.integers(0, 2)) == 0:
+        facets["lineage"] = draw(told_lineages())
+    if draw(st.integers(0, 2)) == 0:
+        facets |= draw(described())
     io = {"outputFacets": {"outputStatistics": facet(rowCount=draw(st.integers(0, 9)))}} if is_output else None
     return dataset(draw(st.sampled_from(NAMES)), io=io, **facets)
 
@@ -67,6 +122,14 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
         outputs=draw(st.lists(datasets(is_output=True), max_size=2)),
         run_facets=failed,
     )
+    if event["outputs"] and draw(st.integers(0, 3)) == 0:  # read and written, with another schema before
+        before = schema(*draw(columns))
+        event["inputs"].append(dataset(event["outputs"][0]["name"], schema=before, version=facet(datasetVersion="0")))
+    if draw(st.integers(0, 3)) == 0:
+        entries = st.lists(st.sampled_from(NAMES), max_size=2)
+        event["job"]["facets"]["lineage"] = facet(
+            entries=[mentioned(name, **draw(told_lineages())) for name in draw(entries)]
+        )
     if draw(st.integers(0, 3)) == 0:
         del event["run"]
         event.pop("eventType", None)

@@ -207,7 +207,7 @@ def test_the_impact_of_a_column_is_the_columns_made_of_it_and_what_it_filters(ca
         "s3://lake/bucket/revenue.csv": ((), "unresolved", 3),
     }
     assert hits("curated.shop.orders.status") == {
-        "served.shop.revenue": ((), "indirect", 1),
+        "served.shop.revenue": (("day", "orders", "revenue"), "rows", 1),
         "s3://lake/bucket/revenue.csv": ((), "unresolved", 2),
     }
     assert hits("curated.shop.orders.order_id") == {}

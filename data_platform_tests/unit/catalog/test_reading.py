@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from data_platform.catalog.event import Event, Refused
 from data_platform.catalog.intake import Intake
 from data_platform.catalog.reading import moment, read_event
+from data_platform.lineage.names import PRODUCER
 from data_platform.metastore.engine import Metastore
 from data_platform_tests.unit.catalog.sending import dataset, dataset_event, facet, run_event, schema
 
@@ -63,7 +65,8 @@ BAD = [
     (changed([], "inputs", "0", "facets"), "WRONG_TYPE", "/inputs/0/facets"),
     (changed(5, "inputs", "0", "facets", "a/b~c"), "WRONG_TYPE", "/inputs/0/facets/a~1b~0c"),
     (changed(5, "inputs", "0", "name"), "WRONG_TYPE", "/inputs/0/name"),
-    (changed("x" * 701, "inputs", "0", "name"), "TOO_LONG", "/inputs/0/name"),
+    (changed("x" * 1_301, "inputs", "0", "name"), "TOO_LONG", "/inputs/0/name"),
+    (changed("\N{GRINNING FACE}" * 326, "inputs", "0", "name"), "TOO_LONG", "/inputs/0/name"),
     (changed([], "run"), "WRONG_TYPE", "/run"),
     ({**without("run"), "dataset": {"namespace": "a", "name": "b"}}, "AMBIGUOUS", ""),
 ]  # fmt: skip
@@ -94,11 +97,15 @@ def test_nulls_count_as_absent() -> None:
 
 
 def test_an_event_of_ours_says_its_id_and_another_is_told_by_its_content() -> None:
-    ours = read_event(json.dumps(run_event(run_facets={"dataPlatform_event": facet(eventId="e-1")})))
-    about = read_event(json.dumps(dataset_event(dataset("a", dataPlatform_event=facet(eventId="e-2")))))
+    said = run_event(run_facets={"dataPlatform_event": facet(eventId="e-1")})
+    ours = read_event(json.dumps(said | {"producer": PRODUCER}))
+    about = dataset_event(dataset("a", dataPlatform_event=facet(eventId="e-2")))
+    of_a_dataset = read_event(json.dumps(about | {"producer": PRODUCER}))
+    claimed = read_event(json.dumps(said))  # by another producer, who cannot stand in for the real one
     assert isinstance(ours, Event)
-    assert isinstance(about, Event)
-    assert (ours.event_id, about.event_id) == ("e-1", "e-2")
+    assert isinstance(of_a_dataset, Event)
+    assert isinstance(claimed, Event)
+    assert (ours.event_id, of_a_dataset.event_id, len(claimed.event_id)) == ("e-1", "e-2", 64)
     event = run_event()
     backwards = dict(reversed(event.items()))
     first, second = read_event(json.dumps(event)), read_event(json.dumps(backwards, indent=3))
@@ -132,3 +139,20 @@ def test_refused_texts_are_kept_once_with_their_fault_and_the_others_are_taken(
     ]
     assert kept[1].payload == bad
     assert metastore.catalog.events.counts() == (1, 2)
+
+
+def test_refused_texts_are_paged_by_id_in_part_and_found_whole_by_their_digest(
+    intake: Intake, metastore: Metastore
+) -> None:
+    texts = [f"no json {number} é" for number in range(3)]
+    intake.take(texts)
+    events = metastore.catalog.events
+    first = events.refused(limit=1, characters=9)
+    assert [one.payload for one in first] == ["no json 2"]
+    intake.take([texts[0], "a fourth"])
+    assert [one.payload for one in events.refused(before=first[0].id)] == [texts[1], texts[0]]
+    assert events.refused(before=2**63 - 1)[0].payload == "a fourth"
+    kept = events.refusal(hashlib.sha256(texts[2].encode()).hexdigest())
+    assert kept is not None
+    assert kept.payload == texts[2]
+    assert events.refusal("\x00") is None

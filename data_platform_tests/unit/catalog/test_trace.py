@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from data_platform.catalog.intake import Intake
 from data_platform.catalog.trace import UnknownId, trace
+from data_platform.lineage.facts import RunFacts
+from data_platform.lineage.names import PRODUCER
 from data_platform.metastore.batches import BatchEntry, FileEntry
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.runs import RunEntry
@@ -85,7 +88,8 @@ def test_an_event_leads_to_its_run_and_on_into_the_ledger(ledger: Metastore, int
     output = dataset("curated.shop.orders", version=facet(datasetVersion="2"))
     said = {"dataPlatform_event": facet(eventId="event-1")}
     foreign = run_event(run=9, job="spark", inputs=[dataset("x", "s3://a")], outputs=[dataset("y", "s3://a")])
-    intake.take(texts(run_event(run=5, job="curated.shop.orders", outputs=[output], run_facets=said), foreign))
+    ours = run_event(run=5, job="curated.shop.orders", outputs=[output], run_facets=said) | {"producer": PRODUCER}
+    intake.take(texts(ours, foreign))
     found = trace(ledger, "event-1")
     assert found.kind == "event"
     assert [event.event_id for event in found.events] == ["event-1"]
@@ -94,6 +98,35 @@ def test_an_event_leads_to_its_run_and_on_into_the_ledger(ledger: Metastore, int
     ]  # fmt: skip
     ((run, written),) = trace(ledger, run_id(9)).foreign
     assert (run.job_name, run.state, [one.name for one in written]) == ("spark", "succeeded", ["y"])
+
+
+def in_lineage(run: str, job: str, kind: str = "COMPLETE", *, second: int = 0) -> dict[str, Any]:
+    """An event of a run of the platform, with the id that the run has in OpenLineage."""
+    event = run_event(kind, job=job, at=f"2026-03-01T10:00:{second:02}Z")
+    event["run"]["runId"] = RunFacts(run_id=run, namespace="data_platform", job=job, job_type="").uuid
+    return event
+
+
+def told(metastore: Metastore, text: str) -> list[tuple[str | None, str | None]]:
+    return [(event.job_name, event.event_type) for event in trace(metastore, text).events]
+
+
+def test_the_events_of_every_run_in_the_chain_come_with_it(ledger: Metastore, intake: Intake) -> None:
+    landed = in_lineage("ingest-2/files/2", "raw.shop.orders", second=1)
+    began = in_lineage("run-b", "curated.shop.orders", "START", second=2)
+    cleaned = in_lineage("run-b", "curated.shop.orders", second=3)
+    served = in_lineage("run-b", "served.shop.revenue", second=4)
+    failed = in_lineage("run-c", "served.shop.revenue", "FAIL", second=5)
+    other = in_lineage("run-a", "curated.shop.orders", second=6)
+    intake.take(texts(served, failed, other, cleaned, landed, began))
+    chain = [
+        ("raw.shop.orders", "COMPLETE"), ("curated.shop.orders", "START"), ("curated.shop.orders", "COMPLETE"),
+        ("served.shop.revenue", "COMPLETE"),
+    ]  # fmt: skip
+    assert told(ledger, "served.shop.revenue@2") == chain
+    assert told(ledger, "files/2") == chain
+    assert told(ledger, "run-b") == chain
+    assert told(ledger, "run-c") == [("served.shop.revenue", "FAIL")]
 
 
 @pytest.mark.parametrize("text", ["nothing", "files/99", "served.shop.revenue@99", "@", "a@-1", "", "x/y/z@²"])

@@ -11,6 +11,7 @@ from data_platform.cli.main import run
 from data_platform.clock import SystemClock
 from data_platform.metastore.engine import open_metastore
 from data_platform_tests.unit.catalog.estate import shop
+from data_platform_tests.unit.catalog.sending import dataset, dataset_event, run_event, schema, texts
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +74,24 @@ def test_history_and_coverage_are_told(capsys: pytest.CaptureFixture[str]) -> No
     assert code == 0
     assert "2.1.0" in text
     assert said(capsys, "coverage")[0] == 0
-    assert document(capsys, "coverage")[0]["ratio"] == 1.0
+    assert document(capsys, "coverage")["columns"][0]["ratio"] == 1.0
+
+
+def test_refused_texts_are_listed_with_what_is_wrong_and_where(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["catalog", "refused"]) == 0
+    assert "nothing was refused" in capsys.readouterr().err
+    metastore = open_metastore(f"sqlite:///{home / 'metastore.db'}")
+    bad = json.dumps({"eventTime": "yesterday", "producer": "a:b"})
+    Intake(store=metastore.catalog, clock=SystemClock()).take([bad, "no event", bad])
+    metastore.close()
+    code, text = said(capsys, "refused")
+    assert code == 0
+    for word in ("NOT_DATE_TIME", "/eventTime", "NOT_JSON", "no event"):
+        assert word in text
+    kept = document(capsys, "refused")
+    assert [(one["error"], one["times"]) for one in kept] == [("NOT_JSON", 1), ("NOT_DATE_TIME", 2)]
+    assert kept[1]["payload"] == bad
+    assert len(document(capsys, "refused", "--limit", "1")) == 1
 
 
 def test_a_name_that_is_not_there_is_told_with_what_comes_near(capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,3 +106,34 @@ def test_trace_leads_from_a_run_of_another_tool_to_what_it_wrote(capsys: pytest.
     captured = capsys.readouterr()
     assert "spark/export succeeded: wrote s3://lake/bucket/revenue.csv" in captured.err
     assert "COMPLETE" in captured.out
+
+
+def take(home: Path, *events: dict[str, Any]) -> None:
+    metastore = open_metastore(f"sqlite:///{home / 'metastore.db'}")
+    Intake(store=metastore.catalog, clock=SystemClock()).take(texts(*events))
+    metastore.close()
+
+
+def test_what_the_catalog_does_not_know_is_said_and_not_counted_as_good(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = (f"column_{number}" for number in range(10_002))
+    take(
+        home,
+        run_event(run=70, outputs=[dataset("served.dark.one")]),
+        dataset_event(dataset("wide", schema=schema(*names))),
+    )
+    assert run(["catalog", "coverage"]) == 1
+    captured = capsys.readouterr()
+    assert "nothing to trace" in captured.out
+    assert "no columns are known: served.dark.one" in captured.err
+    dark = document(capsys, "coverage")["columns"][0]
+    assert (dark["ratio"], dark["undescribed"]) == (None, ["served.dark.one"])
+    assert run(["catalog", "show", "wide"]) == 0
+    assert "2 more columns" in capsys.readouterr().err
+    assert document(capsys, "show", "wide")["columns_left_out"] == 2
+
+
+def test_a_version_of_too_many_digits_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["trace", "raw.shop.orders@" + "9" * 23]) == 2
+    assert "nothing has the id" in capsys.readouterr().err

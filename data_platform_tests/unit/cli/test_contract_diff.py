@@ -20,6 +20,7 @@ from data_platform.cli.main import root
 from data_platform.contracts.domains import read_project
 from data_platform.contracts.sunsets import sunset_faults, sunset_reminders
 from data_platform.contracts.waivers import read_waivers
+from data_platform.errors import ConfigurationError
 from data_platform.transforms.graph import read_graph
 from data_platform_tests.kit import contract
 
@@ -129,6 +130,33 @@ def test_lineage_is_followed_through_several_datasets(project: Path, monkeypatch
         ("curated.shop.orders", ["amount"]),
         ("served.shop.sales", ["revenue"]),
     ]
+
+
+def test_a_column_that_is_selected_and_filters_bears_on_whoever_reads_the_rows(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = "SELECT order_no, amount, note FROM raw.shop.orders WHERE note <> 'test'\n"
+    (project / "shop/curated/orders.sql").write_text(query)
+    git(project.parent, "commit", "-qam", "filters")
+    drop_column(project, "raw/orders", "note")
+    _, found = compared(project, monkeypatch, "main")
+    affected = found["datasets"][0]["changes"][0]["affected"]
+    assert [(a["dataset"], a["columns"], a["how"]) for a in affected] == [
+        ("curated.shop.orders", ["note"], "values"),
+        ("served.shop.counts", [], "rows"),
+        ("served.shop.sales", [], "reads"),  # its revenue is of other rows now
+    ]
+
+
+def test_what_the_platform_does_with_a_key_counts_as_the_query_does(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(project, "curated/orders", contract("curated.orders", _ORDERS, materialization="admit", dedupe_key=["note"]))
+    git(project.parent, "commit", "-qam", "folds by note")
+    drop_column(project, "raw/orders", "note")
+    _, found = compared(project, monkeypatch, "main")
+    affected = found["datasets"][0]["changes"][0]["affected"]
+    assert "served.shop.sales" in [a["dataset"] for a in affected]
 
 
 def test_a_major_version_lets_a_breaking_change_pass_and_says_where_it_belongs(
@@ -249,6 +277,26 @@ def test_a_dataset_with_readers_left_never_goes(project: Path) -> None:
     assert dataset.refused == "it is still read by served.shop.counts, served.shop.sales"
 
 
+def test_a_dataset_goes_when_its_readers_have_moved_to_the_next_version(project: Path) -> None:
+    top = ends("2026-01-01")
+    top["customProperties"][0]["value"] = "admit"
+    change(project, "curated/orders", **top)
+    git(project.parent, "commit", "-qam", "ends")
+    write(project, "curated/orders_v2", contract("curated.orders_v2", _ORDERS, materialization="admit"))
+    (project / "shop/curated/orders_v2.sql").write_text((project / "shop/curated/orders.sql").read_text())
+    for query in (project / "shop/served").glob("*.sql"):
+        query.write_text(query.read_text().replace("curated.shop.orders", "curated.shop.orders_v2"))
+    remove(project, "curated/orders")
+    gone = next(one for one in of_trees(project, "HEAD").datasets if str(one.dataset) == "curated.shop.orders")
+    assert gone.refused == ""
+
+
+def test_a_contract_outside_of_the_layers_is_no_dataset(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "shop" / "stray.odcs.yaml").write_text(contract("curated.stray", _ORDERS))
+    code, found = compared(project, monkeypatch, "main")
+    assert (code, found["datasets"]) == (0, [])
+
+
 @pytest.mark.parametrize(
     ("sunset", "fault", "reminder"),
     [
@@ -321,3 +369,83 @@ def test_a_comment_for_a_pull_request_cannot_be_broken_by_what_it_quotes(project
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len(rows) == 3
     assert "<img" not in text
+
+
+# ---- nothing passes where nothing was compared
+
+
+def refused(folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str, domains: Path | None = None) -> str:
+    """What `contracts diff` says instead of comparing, typed in a folder."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DATA_PLATFORM_DOMAINS", str(domains or folder / "domains"))
+    result = CliRunner().invoke(root, ["contracts", "diff", *words], standalone_mode=False)
+    assert isinstance(result.exception, ConfigurationError), result.output
+    return str(result.exception)
+
+
+def test_a_base_that_cannot_be_read_is_no_base(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sales = project / "shop/served/sales.odcs.yaml"
+    whole = sales.read_text()
+    sales.write_text(whole.replace("status: active", "status: aktive"))
+    git(project.parent, "commit", "-qam", "broken")
+    sales.write_text(whole)
+    drop_column(project, "served/sales", "orders")
+    code, found = compared(project, monkeypatch, "main")
+    (dataset,) = found["datasets"]
+    assert (code, dataset["changes"][0]["change"]) == (1, "base_unreadable")
+    assert "older commit" in dataset["refused"]
+    (project / "shop/waivers.yaml").write_text(
+        "waivers:\n  - {dataset: served.shop.sales, change: base_unreadable, reason: it never ran, who: ann@example.com, "
+        "expires: 2099-01-01}\n"
+    )
+    assert compared(project, monkeypatch, "main")[0] == 0
+
+
+def test_a_base_without_contracts_is_told(project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    top = project.parent
+    (top / "main").mkdir()
+    (top / "README.md").write_text("no contract\n")
+    assert "heads/main" in refused(top, monkeypatch, "main")
+    assert "README.md is no contract" in refused(top, monkeypatch, "README.md", "domains")
+    assert "an empty text" in refused(top, monkeypatch, "")
+    assert "an empty text" in refused(top, monkeypatch, "HEAD", "")
+    assert "is no folder of domains" in refused(top, monkeypatch, "HEAD", domains=top / "nowhere")
+    elsewhere = tmp_path.parent / f"{tmp_path.name}-elsewhere"
+    elsewhere.mkdir()
+    assert "not in the git repository" in refused(top, monkeypatch, "HEAD", domains=elsewhere)
+    assert "neither" in refused(top, monkeypatch, "HEAD~0", "HEAD", domains=top / "main")
+
+
+def test_what_came_to_the_base_since_is_no_change_of_the_branch(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git(project.parent, "checkout", "-qb", "branch")
+    git(project.parent, "checkout", "-q", "main")
+    write(project, "served/more", contract("served.more", ["orders int"], materialization="table"))
+    (project / "shop/served/more.sql").write_text("SELECT count(*) AS orders FROM curated.shop.orders\n")
+    git(project.parent, "add", "-A")
+    git(project.parent, "commit", "-qm", "more")
+    git(project.parent, "checkout", "-q", "branch")
+    code, found = compared(project, monkeypatch, "main")
+    assert (code, found["datasets"]) == (0, [])
+    assert found["base"].startswith("main at ")
+    assert compared(project, monkeypatch, "main", "branch")[1]["datasets"] == []
+    assert [d["dataset"] for d in compared(project, monkeypatch, "branch", "main")[1]["datasets"]] == [
+        "served.shop.more"
+    ]
+
+
+def test_attributes_of_exports_hide_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project.parent / ".gitattributes").write_text("domains/shop/served/** export-ignore\n")
+    git(project.parent, "add", "-A")
+    git(project.parent, "commit", "-qm", "attributes")
+    drop_column(project, "served/sales", "orders")
+    code, found = compared(project, monkeypatch, "main")
+    assert (code, found["datasets"][0]["changes"][0]["change"]) == (1, "column_removed")
+
+
+def test_faults_of_a_loose_file_name_that_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = contract("curated.orders", _ORDERS, materialization="admit").replace(
+        "urn:shop:curated.orders", "curated.x.y"
+    )
+    (tmp_path / "old.yaml").write_text(text)
+    (tmp_path / "new.yaml").write_text(text + "nonsense: 1\n")
+    assert "new.yaml:" in refused(tmp_path, monkeypatch, "old.yaml", "new.yaml")

@@ -12,10 +12,9 @@ import pytest
 
 import data_platform_tests
 from data_platform.cli.contracts import faults_of
-from data_platform.contracts.model import Contract, DatasetName, FileKind
+from data_platform.contracts.model import Contract, DatasetName, FileKind, SchemaChange
 from data_platform.contracts.odcs import read_contract
 from data_platform.contracts.types import ColumnType, TypeKind
-from data_platform.errors import ConfigurationError
 from data_platform.formats.draft_personal import personal_hint
 from data_platform.formats.drafting import draft_from_file
 from data_platform.formats.reading import open_reader
@@ -193,6 +192,66 @@ def test_personal_data_is_hinted_at_by_name_and_by_values(
     assert (hint.classification if hint else None) == classification
 
 
-def test_an_empty_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="is empty"):
-        draft_from_file(written(tmp_path, "t.csv", ""), name=NAME)
+def test_card_numbers_are_seen_among_integers_and_make_no_key(tmp_path: Path) -> None:
+    cards = ("4111111111111111", "5500005555555559", "4012888888881881", "6011111111111117")
+    contract, text = drafted(tmp_path, written(tmp_path, "t.csv", "cc\n" + "".join(f"{card}\n" for card in cards)))
+    (column,) = contract.columns
+    assert (column.type.kind, column.classification) == (TypeKind.INTEGER, "restricted")
+    assert (contract.primary_key, column.minimum, column.maximum) == ((), None, None)
+    assert "Column 'cc' tells the rows apart, but is no primary key here" in text
+    assert not any(card in text for card in cards)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "ndjson"])
+def test_one_card_number_is_enough_for_a_hint_and_times_in_milliseconds_are_none(suffix: str, tmp_path: Path) -> None:
+    at = 1_700_000_000_000
+    lines = {"csv": f"cc,at\n4111111111111111,{at}\n", "ndjson": f'{{"cc": 4111111111111111, "at": {at}}}\n'}
+    contract, _ = drafted(tmp_path, written(tmp_path, f"t.{suffix}", lines[suffix]))
+    assert [column.classification for column in contract.columns] == ["restricted", "public"]
+    assert contract.primary_key == ("at",)
+
+
+def test_words_throughout_are_records_where_the_first_line_repeats_one_and_the_draft_says_so(tmp_path: Path) -> None:
+    contract, text = drafted(tmp_path, written(tmp_path, "t.csv", "red,red,blue\nblue,red,green\n"))
+    assert [column.name for column in contract.columns] == ["column_1", "column_2", "column_3"]
+    assert "The first line was taken for a record" in text
+
+
+def test_a_column_named_like_one_of_the_platform_is_left_out_and_passed_over(tmp_path: Path) -> None:
+    contract, text = drafted(tmp_path, written(tmp_path, "t.csv", "_record_no,id\n1,2\n"))
+    assert [column.name for column in contract.columns] == ["id"]
+    assert "Left out is '_record_no': the platform keeps such names for itself." in text
+    assert "passed over when files are read, by platform.schema_change: ignore" in text
+
+
+def test_a_header_in_brackets_is_no_json_array(tmp_path: Path) -> None:
+    contract, _ = drafted(tmp_path, written(tmp_path, "t.csv", "[id],[name]\n1,x\n"))
+    assert [column.name for column in contract.columns] == ["[id]", "[name]"]
+
+
+def test_a_byte_order_mark_hides_no_record(tmp_path: Path) -> None:
+    contract, _ = drafted(tmp_path, written(tmp_path, "t.ndjson", '\ufeff{"id":1,"only_here":"x"}\n{"id":2}\n'))
+    assert [(c.name, c.required) for c in contract.columns] == [("id", True), ("only_here", False)]
+
+
+@pytest.mark.parametrize(
+    ("member", "told"),
+    [
+        ('"": 2', "Left out is '': it has no name."),
+        ('"ID": 2', "Left out is 'ID': another one's name differs by case at most."),
+        ('"_at": 2', "Left out is '_at': the platform keeps such names for itself."),
+        ('"o": {}', "Left out is 'o': it holds objects without fields."),
+        ('"o": {"": 1, "k": 2}', "Left out is 'o': its field '': it has no name."),
+        ('"o": {"k": [1, "x"]}', "Left out is 'o': its field 'k': its items: it holds numbers and text"),
+        ('"o": [{"k": 1}, true]', "Left out is 'o': its items: it holds booleans and objects."),
+        ('"o": ' + 20 * "[" + 20 * "]", "Left out is 'o': it nests deeper than 16 levels."),
+        ('"o": ' + 60 * '{"k": ' + "1" + 60 * "}", "Left out is 'o': it nests deeper than 16 levels."),
+        ('"n": 1' + 400 * "0", "Left out is 'n': it holds numbers beyond every number type."),
+    ],
+)
+def test_a_field_that_no_column_holds_is_left_out_with_the_reason(member: str, told: str, tmp_path: Path) -> None:
+    source = written(tmp_path, "t.ndjson", f'{{"id": 1, {member}}}\n{{}}\n{{"id": 3, {member}}}\n')
+    contract, text = drafted(tmp_path, source)
+    assert [(c.name, c.required) for c in contract.columns] == [("id", False)]
+    assert told in text
+    assert contract.schema_change is SchemaChange.IGNORE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -21,7 +22,7 @@ from data_platform.metastore.outbox import OutboxEntry
 from data_platform_tests.kit import NOON
 from data_platform_tests.lineage_backend import Backend, Mode, lineage_backend
 
-PLACE = SinkPlace(clock=ManualClock(NOON), take=lambda events: None)
+PLACE = SinkPlace(clock=ManualClock(NOON), take=lambda payloads: [""] * len(payloads))
 
 
 @pytest.fixture
@@ -87,6 +88,25 @@ def test_a_credential_is_read_where_it_is_named_and_again_when_it_is_refused(bac
     backend.answer = lambda path, body: (403, "no")
     with pytest.raises(SinkUnavailable, match="did not take the credential: 403"):
         one.send([entry(3)], within_seconds=5)
+
+
+def test_a_credential_of_the_environment_is_read_without_the_spaces_around_it(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINEAGE_TOKEN", " hush-hush\n")
+    sink(backend, credential={"env": "LINEAGE_TOKEN"}).send([entry(1)], within_seconds=5)
+    assert backend.headers[0]["authorization"] == "Bearer hush-hush"
+
+
+@pytest.mark.parametrize("token", ["hush\nhush", "hush\u2026"])
+def test_a_credential_that_cannot_be_a_header_is_told_without_it(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("LINEAGE_TOKEN", token)
+    with pytest.raises(ConfigurationError, match="cannot be sent as a header") as raised:
+        sink(backend, credential={"env": "LINEAGE_TOKEN"}).send([entry(1)], within_seconds=5)
+    assert "hush" not in "".join(traceback.format_exception(raised.value))
+    assert backend.asked == 0
 
 
 @pytest.mark.parametrize("status", [300, 307, 404, 405, 407, 408, 421, 425, 429, 500, 502, 503, 504])
@@ -209,10 +229,55 @@ def test_of_a_batch_that_was_taken_in_part_the_leading_events_count(backend: Bac
         sink(backend, batch_size=4).send(entries(4), within_seconds=5)
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (207, "not JSON"),
+        (207, "{}"),
+        (207, ""),
+        (207, '{"failed_events": [{"index": 9}]}'),
+        (207, '{"failed_events": [{"index": -1}]}'),
+        (207, json.dumps({"failed_events": [{"index": 1, "reason": "no" * 40_000}]})),
+        (200, json.dumps({"failed_events": [{"index": 1, "reason": "no" * 40_000}]})),
+        (200, '{"failed_events": [{"reason": "which one?"}]}'),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_batch_whose_answer_cannot_be_read_is_sent_again_one_by_one(backend: Backend, status: int, body: str) -> None:
+    one_by_one: list[int] = []
+
+    def answer(path: str, text: str) -> tuple[int, str]:
+        if path.endswith("batch"):
+            return status, body
+        one_by_one.append(json.loads(text)["number"])
+        return (422, "no job") if one_by_one[-1] == 2 else (201, "")
+
+    backend.answer = answer
+    one = sink(backend, batch_size=3)
+    assert one.send(entries(3), within_seconds=5) == 1
+    with pytest.raises(SinkRefused, match="no job"):
+        one.send(entries(3)[1:], within_seconds=5)
+    assert one_by_one[:2] == [1, 2]
+
+
+@pytest.mark.parametrize("body", ["", "OK", "[]", "{}", '{"failed_events": []}', '{"failed_events": null}'])
+def test_a_batch_that_is_answered_with_success_and_no_faults_is_delivered(backend: Backend, body: str) -> None:
+    backend.answer = lambda path, text: (200, body)
+    assert sink(backend, batch_size=3).send(entries(3), within_seconds=5) == 3
+    assert backend.asked == 1
+
+
+def test_an_answer_that_breaks_off_does_not_count_as_success(backend: Backend) -> None:
+    backend.extra = {"content-length": "5000"}  # the first of two lengths that differ
+    with pytest.raises(SinkUnavailable):
+        sink(backend, batch_size=3).send(entries(3), within_seconds=0.5)
+
+
 def test_a_batch_that_is_refused_as_a_whole_is_sent_one_by_one(backend: Backend) -> None:
     backend.answer = lambda path, body: (400, "one is bad") if path.endswith("batch") else (201, "")
     assert sink(backend, batch_size=3).send(entries(3), within_seconds=5) == 3
     assert numbers(backend) == [1, 2, 3]
+    assert backend.asked == 4
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ import data_platform_tests
 from data_platform.contracts.domains import Project, discover
 from data_platform.contracts.model import DatasetName
 from data_platform.errors import ConfigurationError
-from data_platform.lineage.coverage import coverage
 from data_platform.lineage.declared import copied, declared
 from data_platform.lineage.facts import Edge, Influence, SourceColumn
 from data_platform.lineage.project_lineage import ProjectLineage
+from data_platform_tests.coverage_oracle import coverage
 
 COMMERCE = discover([Path(data_platform.__file__).parent / "domains"])
 RETAIL = discover([Path(data_platform_tests.__file__).parent / "domains"])

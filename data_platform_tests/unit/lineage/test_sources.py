@@ -17,6 +17,7 @@ from data_platform.lineage.sources import external_name
         ("file_drop", {"path": "orders/2026/*.csv"}, "file", "orders/2026"),
         ("file_drop", {"path": "/data/orders.csv"}, "file", "/data/orders.csv"),
         ("file_drop", {"path": "s3://shop/in/orders/*.csv"}, "s3://shop", "in/orders"),
+        ("file_drop", {"path": "sftp://ann:secret@Host:2222/in/*.csv"}, "sftp://Host:2222", "in"),
         ("kafka", {"bootstrap": "one:9092,two:9092", "topic": "orders"}, "kafka://one:9092", "orders"),
         (
             "postgres_cdc",
@@ -37,6 +38,13 @@ from data_platform.lineage.sources import external_name
             {"url": "https://ann:secret@api.example.com/v1/", "path": "/orders"},
             "https://api.example.com",
             "/v1/orders",
+        ),
+        ("sql_table", {"url": "duckdb://:secret@", "table": "orders"}, "file", "/orders"),
+        (
+            "rest_pull",
+            {"url": "https://api.example.com", "path": "/orders?key=secret"},
+            "https://api.example.com",
+            "/orders",
         ),
         ("http_push", {"path": "/events/orders"}, "http_push", "/events/orders"),
         ("carrier_pigeon", {}, "carrier_pigeon", "shop.orders_in"),

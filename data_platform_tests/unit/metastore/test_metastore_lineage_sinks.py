@@ -93,6 +93,9 @@ def test_refusals_are_kept_by_sink_in_order_until_they_are_forgotten(metastore: 
     assert [one.outbox_id for one in metastore.lineage_refusals.of("one", after=1, limit=1)] == [2]
     metastore.lineage_refusals.forget(found[0])
     assert (metastore.lineage_refusals.count("one"), metastore.lineage_refusals.count("two")) == (2, 1)
+    metastore.lineage_refusals.keep(replace(refusal(4), refused_at=NOW + timedelta(days=1)))
+    assert metastore.lineage_refusals.prune(NOW + timedelta(seconds=1)) == 3
+    assert [one.outbox_id for one in metastore.lineage_refusals.of("one")] == [4]
 
 
 def test_the_backlog_is_what_lies_behind_a_place(metastore: Metastore) -> None:

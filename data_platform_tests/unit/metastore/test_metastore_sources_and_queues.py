@@ -150,5 +150,9 @@ def test_pruning_everything_tells_how_much_each_part_forgot(metastore: Metastore
         "runs": 0,
         "checks": 0,
         "outbox": 0,
+        "lineage_refusals": 0,
         "operator_log": 1,
+        "catalog_scans": 0,
+        "catalog_events": 0,
+        "catalog_refused": 0,
     }

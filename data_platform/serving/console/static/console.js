@@ -1,6 +1,17 @@
 // Keys, theme and times. Pages work without it; it makes them quicker.
 const root = document.documentElement;
-const stored = localStorage.getItem("theme");
+
+// a browser that blocks storage throws at the mention of it: the theme then lasts as long as the page
+function kept(theme) {
+  try {
+    if (theme) localStorage.setItem("theme", theme);
+    return localStorage.getItem("theme");
+  } catch {
+    return null;
+  }
+}
+
+const stored = kept();
 if (stored) root.dataset.theme = stored;
 
 const isTyping = (event) => event.target.closest("input, select, textarea, [contenteditable]");
@@ -34,7 +45,7 @@ document.addEventListener("keydown", (event) => {
 function turn() {
   const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = isDark ? "light" : "dark";
-  localStorage.setItem("theme", root.dataset.theme);
+  kept(root.dataset.theme);
   document.dispatchEvent(new CustomEvent("theme"));
 }
 

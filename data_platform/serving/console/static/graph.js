@@ -12,7 +12,7 @@ function resolved(name) {
   return found;
 }
 
-function style() {
+function style(isLarge) {
   const of = Object.fromEntries(
     ["text", "quiet", "surface", "line", "strong-line", "accent", "raw", "raw-soft", "curated", "curated-soft", "served", "served-soft", "other", "other-soft", "bad"]
       .map((name) => [name, resolved(`--${name}`)]));
@@ -28,7 +28,7 @@ function style() {
     { selector: ":parent", style: { "text-valign": "top", "text-margin-y": -4, "font-weight": 600, "background-opacity": 0.35, padding: 10 } },
     { selector: "node.column", style: { height: 22, "font-size": 11, "border-width": 0.8, "background-color": of.surface } },
     { selector: "node.focus", style: { "border-width": 3, "font-weight": 700 } },
-    { selector: "edge", style: { width: 1.4, "line-color": of["strong-line"], "target-arrow-color": of["strong-line"], "target-arrow-shape": "triangle", "arrow-scale": 0.8, "curve-style": "bezier", "source-endpoint": "90deg", "target-endpoint": "270deg" } },
+    { selector: "edge", style: { width: 1.4, "line-color": of["strong-line"], "target-arrow-color": of["strong-line"], "target-arrow-shape": "triangle", "arrow-scale": 0.8, "curve-style": isLarge ? "straight" : "bezier", "source-endpoint": "90deg", "target-endpoint": "270deg" } },
     { selector: "edge.indirect", style: { "line-style": "dashed", opacity: 0.75 } },
     { selector: ".faded", style: { opacity: 0.15 } },
     { selector: "edge.lit", style: { "line-color": of.accent, "target-arrow-color": of.accent, width: 2.4 } },
@@ -69,14 +69,25 @@ function makeRoom(nodes) {
   canvas.style.height = `${Math.round(Math.min(Math.max(height, 240), innerHeight * 0.72))}px`;
 }
 
+// null where the server refuses, or is gone
+async function load() {
+  try {
+    const answer = await fetch(canvas.dataset.source, { headers: { accept: "application/json" } });
+    return answer.ok ? await answer.json() : null;
+  } catch {
+    return null;
+  }
+}
+
 async function draw() {
-  const answer = await fetch(canvas.dataset.source, { headers: { accept: "application/json" } });
-  if (!answer.ok) { canvas.textContent = "The graph could not be loaded. Reload the page, or see the list below."; return; }
-  const { nodes, edges } = await answer.json();
+  const found = await load();
+  if (!found) { canvas.textContent = "The graph could not be loaded. Reload the page, or see the list below."; return; }
+  const { nodes, edges } = found;
   makeRoom(nodes);
+  const isLarge = nodes.length > 400;
   const graph = cytoscape({
-    container: canvas, style: style(), minZoom: 0.03, maxZoom: 2.5,
-    textureOnViewport: nodes.length > 400, hideEdgesOnViewport: nodes.length > 400, autoungrabify: nodes.length > 400,
+    container: canvas, style: style(isLarge), minZoom: 0.03, maxZoom: 2.5,
+    textureOnViewport: isLarge, hideEdgesOnViewport: isLarge, autoungrabify: isLarge,
     elements: { nodes, edges }, layout: { name: "preset", fit: true, padding: 30 },
   });
   if (graph.zoom() > 1.2) { graph.zoom(1.2); graph.center(); }
@@ -84,7 +95,7 @@ async function draw() {
   graph.on("tap", "node", (event) => { tell(event.target.data()); light(graph, event.target); });
   graph.on("dbltap", "node", (event) => { location.href = event.target.data("href"); });
   graph.on("tap", (event) => { if (event.target === graph) graph.elements().removeClass("faded lit"); });
-  document.addEventListener("theme", () => graph.style(style()));
+  document.addEventListener("theme", () => graph.style(style(isLarge)));
   document.querySelector("#fit").addEventListener("click", () => graph.animate({ fit: { padding: 30 }, duration: 150 }));
   document.querySelector("#find").addEventListener("input", (event) => {
     const words = event.target.value.trim().toLowerCase();

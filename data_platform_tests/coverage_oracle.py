@@ -1,4 +1,6 @@
-"""How much of the served layer is traced: columns with a full path to raw, over a project's contracts."""
+"""How much of the served layer is traced, worked out from contracts and queries alone: what the catalog, which works it
+out from events, is held against.
+"""
 
 from __future__ import annotations
 
