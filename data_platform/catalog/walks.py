@@ -74,8 +74,8 @@ class Walks:
     ) -> Walk:
         """The datasets within `up` levels against the flow and `down` levels with it, at most `limit`."""
         distances, found, is_cut = {start: 0}, set(), False
-        for direction, depth in (("up", up), ("down", down)):
-            edges, cut = self._levels(start, direction, depth, distances, limit, tx)  # type: ignore[arg-type]
+        for direction, depth in _ways(up, down):
+            edges, cut = self._levels(start, direction, depth, distances, limit, tx)
             found |= edges
             is_cut = is_cut or cut
         jobs = self.store.graph.jobs({job for _, _, job in found}, tx=tx)
@@ -94,8 +94,8 @@ class Walks:
         distances: dict[ColumnNode, int] = {start: 0}
         edges: dict[ColumnEdge, None] = {}
         is_cut = False
-        for direction, depth in (("up", up), ("down", down)):
-            is_cut |= self._column_levels(start, direction, depth, (distances, edges), limit, tx)  # type: ignore[arg-type]
+        for direction, depth in _ways(up, down):
+            is_cut |= self._column_levels(start, direction, depth, (distances, edges), limit, tx)
         return ColumnWalk(
             start=start,
             nodes=self.store.reads.datasets({dataset for dataset, _ in distances}, tx=tx),
@@ -164,6 +164,10 @@ class Walks:
             if not level:
                 break
         return False
+
+
+def _ways(up: int, down: int) -> tuple[tuple[Direction, int], ...]:
+    return (("up", up), ("down", down))
 
 
 def _is_on_the_way(edge: ColumnEdge, by_dataset: dict[int, set[str]], direction: Direction) -> bool:
