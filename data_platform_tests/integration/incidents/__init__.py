@@ -1,0 +1,1 @@
+"""A hand-written table of fault episodes, and the incident engine held against it."""
