@@ -40,6 +40,11 @@ class Settings(BaseSettings):
         lineage: where lineage events go: `catalog`, `none`, `http://host:port`, `file:///path`, or several by comma.
         lineage_options: by sink, what to say beyond its address (headers, credential …); JSON in the environment.
         memory_limit: DuckDB's limit for one connection, e.g. `1200MB`.
+        otlp_endpoint: an OpenTelemetry collector, `http://host:4318`; traces are sent there too.
+        trace_sampling: the part of the traces without an error that is kept, from 0 to 1.
+        dagster_url: where people open Dagster's own pages; the console's links to runs lead there.
+        routes: who is told of incidents, and how (YAML); without it they are only shown.
+        prices: what CPU, memory, traffic and storage cost (YAML); the package's own list by default.
     """
 
     model_config = SettingsConfigDict(
@@ -56,6 +61,11 @@ class Settings(BaseSettings):
     memory_limit: str = Field(default="1200MB", pattern=r"^[0-9]+(\.[0-9]+)? ?([KMGT]i?B|%)$")
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=1024)
     execution: Literal["in_process", "multiprocess"] = "in_process"
+    otlp_endpoint: str | None = Field(default=None, pattern=r"^https?://[^\s@]+$", repr=False)
+    trace_sampling: float = Field(default=1.0, ge=0, le=1)
+    dagster_url: str = Field(default="http://127.0.0.1:3000", pattern=r"^https?://[^\s@]+$")
+    prices: Path | None = None
+    routes: Path | None = None
     s3: S3Settings = S3Settings()
 
     @model_validator(mode="before")
@@ -64,10 +74,10 @@ class Settings(BaseSettings):
         # A variable that is set but empty means the default, as with most Unix tools.
         return {key: value for key, value in values.items() if value != ""} if isinstance(values, dict) else values
 
-    @field_validator("home", "source")
+    @field_validator("home", "source", "prices", "routes")
     @classmethod
-    def _absolute_home(cls, home: Path) -> Path:
-        return _absolute(home)
+    def _absolute_path(cls, path: Path | None) -> Path | None:
+        return None if path is None else _absolute(path)
 
     @field_validator("store")
     @classmethod

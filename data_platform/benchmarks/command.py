@@ -18,6 +18,7 @@ from data_platform.benchmarks.http_push import measure_push
 from data_platform.benchmarks.kafka_to_raw import measure_topic
 from data_platform.benchmarks.load_definitions import measure_definitions
 from data_platform.benchmarks.measuring import Comparison, Measurement
+from data_platform.benchmarks.objectives import measure_objectives
 from data_platform.benchmarks.one_more_day import measure_one_more_day
 from data_platform.benchmarks.whole_way import Workspace, compare_ndjson_to_raw, compare_whole_way
 
@@ -158,6 +159,24 @@ def catalog(
         f"{one.name:28} p50 {one.p50_seconds * 1000:8.1f} ms  p95 {one.p95_seconds * 1000:8.1f} ms  "
         f"most {one.most_seconds * 1000:8.1f} ms  ({one.asked} asked)"
         for one in found.timings
+    ]
+    _show(asdict(found), lines, as_json=as_json)
+
+
+@bench.command("objectives")
+@_folder
+@_as_json
+@click.option("--datasets", default=1_000, show_default=True)
+@click.option("--days", default=90, show_default=True, help="Of samples.")
+def objectives(folder: Path | None, as_json: bool, datasets: int, days: int) -> None:
+    """Every objective of an estate evaluated over months of samples, and the metrics of all of it scraped."""
+    with _workplace(folder) as place:
+        found = measure_objectives(place / "objectives", datasets=datasets, days=days, report=_report)
+    lines = [
+        f"{found.objectives:,} objectives over {found.samples:,} samples ({found.database_bytes / _GIB:.2f} GiB)",
+        f"the first evaluation {found.first_seconds:.2f} s, that of the next tick {found.next_seconds:.2f} s",
+        f"a scrape of {found.scrape.series:,} series ({found.scrape.size_bytes / (1 << 20):.1f} MiB): the first "
+        f"{found.scrape.first_seconds:.2f} s, those after it {found.scrape.next_seconds * 1000:.0f} ms",
     ]
     _show(asdict(found), lines, as_json=as_json)
 

@@ -7,7 +7,7 @@ which have no ledger, lead from their run to the tables that it wrote.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -60,7 +60,7 @@ class Trace:
     """The chain, from the source on.
 
     Attributes:
-        kind: run, batch, event or version: what the id is of.
+        kind: run, batch, event, trace or version: what the id is of.
         batches: those that the raw versions in the chain brought since they were read before; the last 100 of them.
         versions: of tables, the nearest to the source first.
         events: those of the runs in the chain that the catalog has.
@@ -81,12 +81,13 @@ def trace(metastore: Metastore, text: str) -> Trace:
     Raises:
         UnknownId: nothing has it.
     """
-    for tried in (_of_version, _of_batch, _of_run, _of_event, _of_foreign_run):
+    for tried in (_of_version, _of_batch, _of_run, _of_trace, _of_event, _of_foreign_run):
         found = tried(metastore, text)
         if found is not None:
             return found
     raise UnknownId(
-        f"nothing has the id {text!r}; write a run id, a batch `<source>/<n>`, an event id or `<table>@<version>`"
+        f"nothing has the id {text!r}; write a run id, a batch `<source>/<n>`, an event id, a trace id or "
+        "`<table>@<version>`"
     )
 
 
@@ -121,6 +122,23 @@ def _of_run(metastore: Metastore, text: str) -> Trace | None:
     its = metastore.catalog.events.of_runs([text])  # of the run that started the others
     events = _in_time(found.events, _events(metastore, (), failed), its)
     return Trace(id=text, kind="run", batches=found.batches, versions=(*found.versions, *failed), events=events)
+
+
+def _of_trace(metastore: Metastore, text: str) -> Trace | None:
+    """What was landed and made in a trace, with the rest of the chain that it is part of."""
+    trace_id = text.strip().lower()
+    runs, batches = metastore.runs.of_trace(trace_id), metastore.batches.of_trace(trace_id)
+    made = {(run.dataset, run.output_version) for run in runs if run.output_version is not None}
+    made |= {(batch.dataset, batch.raw_version) for batch in batches}
+    if not made and not runs:
+        return None
+    found = _chain(metastore, text, "trace", sorted(made))
+    failed = tuple(
+        VersionStep(table=run.dataset, version=-1, run=run, reads=dict(run.inputs), distance=0)
+        for run in runs
+        if run.output_version is None
+    )
+    return replace(found, versions=(*found.versions, *failed))
 
 
 def _of_event(metastore: Metastore, text: str) -> Trace | None:

@@ -27,7 +27,7 @@ _COLUMNS = ["table", "standing", "what differs", "decided", "next"]
 def scan(*, as_json: bool) -> int:
     """Scans; 1 where something is to be settled."""
     with platform_here() as platform:
-        with working("looking at the store"):
+        with working("looking at the store"), platform.meter.work("scan"):
             scanned = platform.scanner.scan()
         send_a_little(platform)
     if as_json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from importlib import import_module
 from pathlib import Path
 
 from data_platform.cli.contract_downstream import Affected, downstream
@@ -67,11 +68,14 @@ class Diff:
         return bool(self.faults) or any(dataset.refused for dataset in self.datasets)
 
 
-def diff(*, base: str, head: str | None, as_json: bool, as_markdown: bool) -> int:
+def diff(*, base: str, head: str | None, as_json: bool, as_markdown: bool, is_recorded: bool = False) -> int:
     """Prints what changed; 1 where a breaking change has neither a major version nor a waiver."""
     folders = [Path(folder) for folder in settings_here().domains]
     with working("comparing contracts"):
-        found = diff_of(*trees_of(base, head, folders=folders), today=datetime.now(UTC).date())
+        trees = trees_of(base, head, folders=folders)
+        found = diff_of(*trees, today=datetime.now(UTC).date())
+    if is_recorded:
+        import_module("data_platform.cli.contract_recording").record(*trees, found)  # opens the metastore
     print_diff(found, as_json=as_json, as_markdown=as_markdown)
     return 1 if found.is_refused else 0
 

@@ -15,7 +15,7 @@ from data_platform.settings import PREFIX, Settings, load_settings, project_fold
 if TYPE_CHECKING:
     from data_platform.wiring import Platform
 
-_FOLDERS = ("HOME", "STORE", "SOURCE", "DOMAINS")
+_PATHS = ("HOME", "STORE", "SOURCE", "DOMAINS", "PRICES", "ROUTES")
 
 
 def settings_here(**overrides: Any) -> Settings:
@@ -45,6 +45,6 @@ def platform_here(**overrides: Any) -> Iterator[Platform]:
 
 
 def _absolute(folder: Path, name: str, value: str) -> str:
-    if name not in _FOLDERS or "://" in value:
+    if name not in _PATHS or "://" in value:
         return value
     return os.pathsep.join(str(folder / Path(part).expanduser()) for part in value.split(os.pathsep) if part)

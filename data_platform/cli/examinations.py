@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeAlias
 
 from data_platform.contracts.model import DatasetName, Layer
 from data_platform.errors import FaultyProject, PlatformError
@@ -42,9 +43,12 @@ class Finding:
     next: str = ""
 
 
+Examination: TypeAlias = Callable[[Platform], Iterator[Finding]]
+
+
 def examine(platform: Platform) -> list[Finding]:
-    """Everything, in the order in which faults depend on each other; an examination that cannot run is a fault."""
-    parts: list[tuple[str, Callable[[Platform], Iterator[Finding]]]] = [
+    """Everything that lies there, in the order in which faults depend on each other."""
+    parts: list[tuple[str, Examination]] = [
         ("home", _home),
         ("store", _store),
         ("metastore", _metastore),
@@ -54,10 +58,15 @@ def examine(platform: Platform) -> list[Finding]:
         ("ledger", _ledger),
         ("warehouse", _warehouse),
     ]
+    return examined(parts, platform)
+
+
+def examined(parts: Sequence[tuple[str, Examination]], platform: Platform) -> list[Finding]:
+    """What examinations, by area, find; one that cannot run is a fault and hides no other."""
     return [finding for area, examination in parts for finding in _run(area, examination, platform)]
 
 
-def _run(area: str, examination: Callable[[Platform], Iterator[Finding]], platform: Platform) -> Iterator[Finding]:
+def _run(area: str, examination: Examination, platform: Platform) -> Iterator[Finding]:
     try:
         yield from examination(platform)
     except FaultyProject as error:

@@ -41,16 +41,21 @@ def init(*, folder: Path, domain: str) -> int:
         )
     if folder.is_dir() and any(folder.iterdir()):
         raise ConfigurationError(f"{folder} is not empty: name a new folder")
-    for target, template in _FILES.items():
-        path = folder / _filled(target, domain)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = files("data_platform.cli").joinpath("templates", template).read_text(encoding="utf-8")
-        path.write_text(_filled(text, domain), encoding="utf-8")
+    write_project(folder, domain)
     say(
         f"{len(_FILES)} files in {folder}. Next:\n"
         f"  cd {folder}\n  data-platform contracts lint\n  data-platform run\n  dagster dev"
     )
     return 0
+
+
+def write_project(folder: Path, domain: str) -> None:
+    """Writes every file, over whatever is there."""
+    for target, template in _FILES.items():
+        path = folder / _filled(target, domain)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = files("data_platform.cli").joinpath("templates", template).read_text(encoding="utf-8")
+        path.write_text(_filled(text, domain), encoding="utf-8")
 
 
 def _filled(text: str, domain: str) -> str:

@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 from duckdb import DuckDBPyConnection
@@ -24,6 +24,8 @@ from data_platform.governance.redaction import MASK
 from data_platform.lakehouse.duck import register_query
 from data_platform.lineage.column_lineage import column_lineage
 from data_platform.metastore.operator_log import OperatorEntry
+from data_platform.observability.tracing.finding import makers_of
+from data_platform.publication.candidate import Run
 from data_platform.transforms.query import Query, UnreadableQuery, read_query
 from data_platform.wiring import Platform
 
@@ -39,14 +41,21 @@ def query(*, statement: str, as_of: str | None, unmask: bool, form: str, limit: 
     parsed = parse(statement)
     with platform_here() as platform:
         relations = relations_of(platform, parsed, read_as_of(platform, as_of))
-        with platform.engine.session(preserve_order=True) as con:
-            with working("reading"):
+        run = platform.run(job="query")
+        read = makers_of(platform.metastore, {relation.name: relation.version for relation in relations})
+        about = {"run_id": run.id, "tables": ", ".join(f"{one.name}@{one.version}" for one in relations)}
+        with (
+            platform.tracer.span("query", follow=read, **about) as span,
+            platform.engine.session(preserve_order=True) as con,
+        ):
+            run = replace(run, traceparent=span.traceparent)
+            with working("reading"), platform.meter.work("query"):
                 rows_count = _run(con, parsed, relations)
             names = [row[0] for row in con.execute("DESCRIBE result").fetchall()]
             masked = set[str]() if unmask else masked_columns(parsed, relations, names)
             shown = min(rows_count, limit or (_SHOWN_ROWS if form == "table" else rows_count))
             note = f"{statement} -- unmasked" if unmask else statement
-            leave_line(platform, parsed, relations, OperatorNote(note, shown))
+            leave_line(platform, parsed, relations, OperatorNote(note, shown, run))
             rows = _masked_rows(con, names, masked, shown)
             _PRINTERS[form](names, rows, relations)
     if shown < rows_count:
@@ -62,6 +71,7 @@ class OperatorNote:
 
     statement: str
     rows_returned: int
+    run: Run | None = None
 
 
 def leave_line(platform: Platform, parsed: Query, relations: Sequence[Relation], note: OperatorNote) -> None:
@@ -70,7 +80,7 @@ def leave_line(platform: Platform, parsed: Query, relations: Sequence[Relation],
     entry = OperatorEntry(
         who=getpass.getuser(), at=now, rows_returned=note.rows_returned, statement=note.statement, tables=tables
     )
-    lineage = platform.lineage.read(platform.run(job="query"), tables, sql=without_values(parsed))
+    lineage = platform.lineage.read(note.run or platform.run(job="query"), tables, sql=without_values(parsed))
     with platform.metastore.transaction() as tx:
         platform.metastore.operator_log.append(entry, tx=tx)
         platform.metastore.outbox.append(lineage, tx=tx)

@@ -121,8 +121,8 @@ def _parsed(platform: Platform, name: str) -> tuple[str, DatasetName]:
         )
     own = Layer(parts[0]) if parts[0] in set(Layer) else Layer.RAW if parts[0] == "rejected" else Layer.CURATED
     dataset = DatasetName(own, parts[1], parts[2])
-    if dataset not in platform.project.datasets:
-        known = [f"{parts[0]}.{each.domain}.{each.name}" for each in platform.project.datasets if each.layer is own]
+    if dataset not in platform.estate.datasets:
+        known = [f"{parts[0]}.{each.domain}.{each.name}" for each in platform.estate.datasets if each.layer is own]
         raise ConfigurationError(f"there is no table {name}; {nearest(name, known)}")
     return parts[0], dataset
 
@@ -141,7 +141,7 @@ def _at(platform: Platform, table: Table, name: str, as_of: AsOf) -> Snapshot:
 
 def _classified(platform: Platform, dataset: DatasetName, columns: tuple[str, ...]) -> set[str]:
     """Columns that the contract does not call public; unknown ones (`_extra`, columns of old versions) among them."""
-    contract = platform.project.dataset(dataset).contract
+    contract = platform.estate.dataset(dataset).contract
     public = {column.name for column in contract.columns if not column.is_sensitive}
     return {name for name in columns if name not in public and (not name.startswith("_") or name == "_extra")}
 

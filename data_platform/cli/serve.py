@@ -7,6 +7,7 @@ import signal
 from data_platform.cli.environment import platform_here
 from data_platform.cli.lineage import send_a_little
 from data_platform.cli.output import say
+from data_platform.incidents.watch import Watchman
 from data_platform.serving.app import platform_app
 from data_platform.serving.server import serve
 
@@ -15,7 +16,7 @@ def serve_platform(port: int) -> int:
     """Serves until Ctrl-C or SIGTERM, then answers what has begun and ends."""
     ends = (signal.SIGTERM, signal.SIGINT)
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # threads inherit it, so that only the wait below sees a signal
-    with platform_here() as platform:
+    with platform_here() as platform, Watchman(platform.watch):
         send_a_little(platform)
         server = serve(platform_app(platform), port=port)
         say(f"console  http://127.0.0.1:{server.port}/")

@@ -54,7 +54,7 @@ def _say_rejected(rejected: Mapping[tuple[str, str, str], int]) -> None:
 
 def build_warehouse(*, as_json: bool) -> int:
     """Builds the served layer's file where it is not current."""
-    with platform_here() as platform, working("building the warehouse file"):
+    with platform_here() as platform, working("building the warehouse file"), platform.meter.work("warehouse"):
         served = [set_.contract for name, set_ in platform.project.datasets.items() if name.layer is Layer.SERVED]
         build = platform.warehouse.build(served)
     if as_json:

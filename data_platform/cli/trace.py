@@ -7,6 +7,7 @@ from data_platform.catalog.trace import Trace, VersionStep
 from data_platform.catalog.trace import trace as trace_of
 from data_platform.cli.environment import platform_here
 from data_platform.cli.output import print_json, print_table, say
+from data_platform.observability.tracing.context import trace_id_of
 
 
 def trace(*, id_: str, as_json: bool) -> int:
@@ -31,14 +32,17 @@ def _show(found: Trace) -> None:
                 step.batch.source_rows,
                 step.batch.rejected_rows,
                 f"{step.batch.dataset}@{step.batch.raw_version}",
+                trace_id_of(step.batch.traceparent) or None,
             )
             for step in found.batches
         ]
-        print_table("from the source", ["batch", "received", "files", "records", "rejected", "raw version"], rows)
+        print_table(
+            "from the source", ["batch", "received", "files", "records", "rejected", "raw version", "trace"], rows
+        )
     if found.versions:
         print_table(
             "table versions",
-            ["step", "version", "made of", "run", "state", "ended"],
+            ["step", "version", "made of", "run", "state", "ended", "trace"],
             [_row(step) for step in found.versions],
         )
     for run, written in found.foreign:
@@ -53,4 +57,6 @@ def _row(step: VersionStep) -> tuple[object, ...]:
     run = step.run
     name = f"{step.table}@{step.version}" if step.version >= 0 else step.table
     ended = run.ended_at.isoformat() if run and run.ended_at else None
-    return (step.distance, name, made_of, run.run_id if run else None, run.state.value if run else None, ended)
+    if run is None:
+        return (step.distance, name, made_of, None, None, None, None)
+    return (step.distance, name, made_of, run.run_id, run.state.value, ended, trace_id_of(run.traceparent) or None)

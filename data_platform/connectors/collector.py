@@ -11,13 +11,12 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import structlog
-
 from data_platform.connectors.heartbeat import Heart
 from data_platform.connectors.ingest import Ingester, Ingestion
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.errors import PlatformError
 from data_platform.lakehouse.table_ref import TableRef, Zone
+from data_platform.observability.logs.logger import get_logger
 from data_platform.publication.candidate import Run
 from data_platform.publication.receipt import BatchCount
 from data_platform.publication.upkeep import Upkeep
@@ -25,7 +24,7 @@ from data_platform.publication.upkeep import Upkeep
 _PAUSE_SECONDS = 0.2  # after a turn that found nothing; kinds that can wait at the source do so themselves
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 30.0
-_LOG = structlog.get_logger(__name__)
+_LOG = get_logger(__name__)
 
 OnBatches = Callable[[ConnectorEntry, Sequence[BatchCount]], None]
 

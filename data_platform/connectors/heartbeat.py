@@ -13,21 +13,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
 
-import structlog
-
 from data_platform.clock import Clock
 from data_platform.connectors.kinds import Pace, pace_of
 from data_platform.connectors.options import Expectations, read_options
 from data_platform.contracts.domain_files import ConnectorEntry
-from data_platform.errors import PlatformError, SourceRefused
+from data_platform.errors import FatalError, PlatformError, SourceRefused
 from data_platform.lakehouse.landing import Json
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.heartbeats import Heartbeat
 from data_platform.metastore.tables import Phase
+from data_platform.observability.logs.logger import get_logger
 
 BEAT_SECONDS = 15.0
 _TELL_AFTER = timedelta(seconds=BEAT_SECONDS / 3)
-_LOG = structlog.get_logger(__name__)
+_LOG = get_logger(__name__)
 
 
 class Heart:
@@ -57,6 +56,7 @@ class Heart:
             beat_at=now,
             # Another run at the same position is no progress.
             progressed_at=before.progressed_at if before else now,
+            turned_at=now,
             position=before.position if before else {},
             last_event_time=before.last_event_time if before else None,
             backlog=before.backlog if before else None,
@@ -97,6 +97,7 @@ class Heart:
                 error="",
                 position=dict(position),
                 progressed_at=now if moved else self._beat.progressed_at,
+                turned_at=now,
                 rows=self._beat.rows + rows,
                 backlog=backlog,
                 last_event_time=max(times, default=None),
@@ -107,7 +108,7 @@ class Heart:
         """Says at once that the source did not answer or refused; the work goes on trying."""
         phase = Phase.REFUSED if isinstance(error, SourceRefused) else Phase.FAILED
         with self._lock:
-            self._beat = replace(self._beat, phase=phase, error=str(error))
+            self._beat = replace(self._beat, phase=phase, error=_said(error), turned_at=self._clock.now())
         self._write()
 
     def ended(self, error: BaseException | None = None) -> None:
@@ -125,7 +126,7 @@ class Heart:
                 phase=phase,
                 ended_at=now,
                 next_expected_at=expected,
-                error=str(error) if isinstance(error, PlatformError) else type(error).__name__ if error else "",
+                error=_said(error) if error else "",
             )
         self._write()
 
@@ -140,3 +141,10 @@ class Heart:
                 self._metastore.heartbeats.beat(self._beat)
             except PlatformError as error:
                 _LOG.warning("a heartbeat could not be written", source=self._entry.name, error=str(error))
+
+
+def _said(error: BaseException) -> str:
+    """The error in words; one that retrying cannot help begins with its class, by which alerts tell what is lost."""
+    if isinstance(error, FatalError):
+        return f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, PlatformError) else type(error).__name__

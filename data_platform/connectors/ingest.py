@@ -6,33 +6,42 @@ What a poll becomes is in `source_log`; how often and by whom the loop is run is
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import psutil
+import structlog
 
 from data_platform.clock import Clock
 from data_platform.connectors.full_disk import told_when_full
 from data_platform.connectors.heartbeat import Heart
 from data_platform.connectors.kinds import Pace, open_connector, pace_of
 from data_platform.connectors.liveness import is_running
-from data_platform.connectors.protocol import Connector, Place, Poll
+from data_platform.connectors.protocol import Connector, Place, Poll, Promising
 from data_platform.connectors.source_log import SourceLog
 from data_platform.connectors.spool_file import sweep
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.domains import Project
 from data_platform.contracts.model import DatasetName
+from data_platform.costs.metering import Meter
 from data_platform.credentials import with_renewal
+from data_platform.errors import SourceUnavailable
 from data_platform.lakehouse.landing import Identity, Json, LandingLog
 from data_platform.lakehouse.object_store import ObjectStore
 from data_platform.metastore.engine import Metastore
+from data_platform.metastore.source_counts import SourceCountEntry
+from data_platform.observability.tracing.spans import ActiveSpan, span
+from data_platform.observability.tracing.tracer import UNTRACED, Tracer
 from data_platform.publication.batches import BatchCommitter
 from data_platform.publication.candidate import Run
 from data_platform.publication.lease import Leases
 from data_platform.publication.receipt import BatchCount
 from data_platform.publication.recovery import Recovery
+
+Guard = Callable[[str], AbstractContextManager[None]]  # lets a block run, or not, by the name of what it reaches
+_LOG = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +77,8 @@ class Ingestion:
     connector: Connector
     log: SourceLog
     leases: Leases
+    meter: Meter
+    tracer: Tracer = UNTRACED
     last: int = 0
     position: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
     _is_settled: bool = False
@@ -79,19 +90,24 @@ class Ingestion:
             SourceUnavailable, SourceRefused, SourceGap: see `protocol`; what was committed before stays.
             RetryableError: the disk is full.
         """
-        with self._alone():
+        with self._traced(run) as batch, self._alone(run):
             was_settled, self._is_settled = self._is_settled, False  # an error leaves it to be settled again
             batches = () if was_settled and not self._is_overtaken() else self._settle(run)
-            poll = self._poll()
+            with span("poll"):
+                poll = self._poll()
             if poll is None:
                 self._is_settled = True
+                if not batches:
+                    batch.drop()  # a source is asked all the time; only what it gives is worth a trace
                 return Step(batches=batches, position=self.position, backlog=None, is_idle=True)
+            batch.follow(reversed(poll.traceparents))
             batches += self._take(poll, run)
+            batch.set(batch=",".join(f"{one.source}/{one.n}" for one in batches))
             return Step(batches=batches, position=self.position, backlog=poll.backlog, is_idle=False)
 
     def go_back(self, where: str, run: Run) -> Step:
         """Appends a batch without deliveries whose end is the place to read from once more."""
-        with self._alone():
+        with self._traced(run), self._alone(run):
             batches = self._settle(run)
             position = with_renewal(self.connector.credential, lambda: self.connector.position_at(where))
             batches += self._take(Poll(deliveries=(), position_to=position), run)
@@ -123,12 +139,44 @@ class Ingestion:
             credential_age_seconds=credential.age_seconds if credential else None,
         )
 
+    def _traced(self, run: Run) -> AbstractContextManager[ActiveSpan]:
+        """The span of a turn: inside the run's where there is one, else the first of a trace of the batch's own."""
+        about = {"dataset": str(self.log.contract.name), "source": self.log.source, "run_id": run.id}
+        return self.tracer.span("batch", parent=run.traceparent, **about)
+
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """The source's lease; a full disk inside is told as such."""
+    def _alone(self, run: Run) -> Iterator[None]:
+        """The source's lease, metered; a full disk inside is told as such."""
         lease = f"ingest/{self.log.contract.name}/{self.log.source}"
-        with told_when_full(f"connector {self.log.source}"), self.leases.hold(lease):
+        with (
+            told_when_full(f"connector {self.log.source}"),
+            self.leases.hold(lease),
+            self.meter.run(str(self.log.contract.name), run.id),
+        ):
             yield
+
+    def note_promises(self, metastore: Metastore) -> None:
+        """Notes how many records the source says there are. Ingesting does not depend on it."""
+        if not isinstance(self.connector, Promising):
+            return
+        dataset, source = str(self.log.contract.name), self.log.source
+        try:
+            counts = [
+                SourceCountEntry(
+                    dataset=dataset,
+                    source=source,
+                    partition=one.partition,
+                    provenance=one.provenance,
+                    expected_rows=one.rows,
+                    confidence=one.confidence,
+                    counted_at=one.said_at,
+                )
+                for one in self.connector.promises()
+            ]
+        except SourceUnavailable as error:
+            _LOG.warning("the source did not say how many records it has", source=source, error=str(error))
+            return
+        metastore.operations.source_counts.record(counts)
 
     def _settle(self, run: Run) -> tuple[BatchCount, ...]:
         # Read before finishing: a manifest that another process adds meanwhile takes the number after it.
@@ -145,7 +193,8 @@ class Ingestion:
 
     def _take(self, poll: Poll, run: Run) -> tuple[BatchCount, ...]:
         connector = self.connector
-        manifest = self.log.append(poll, after=self.last, version=connector.version, identity=connector.identity)
+        with span("land", deliveries=len(poll.deliveries)):
+            manifest = self.log.append(poll, after=self.last, version=connector.version, identity=connector.identity)
         if manifest is None:
             return ()  # another process was first: the next turn starts from its end
         batch = self.log.commit(manifest, run)
@@ -166,6 +215,9 @@ class Ingester:
     recovery: Recovery
     place: Place
     clock: Clock
+    meter: Meter
+    tracer: Tracer = UNTRACED
+    guard: Guard = lambda _name: nullcontext()
 
     @contextmanager
     def open(self, entry: ConnectorEntry) -> Iterator[Ingestion]:
@@ -173,7 +225,8 @@ class Ingester:
         sweep(self.place.spool)
         connector = open_connector(entry, self.place)
         try:
-            yield Ingestion(connector=connector, log=self._log(entry.dataset, entry.name), leases=self.leases)
+            log = self._log(entry.dataset, entry.name)
+            yield Ingestion(connector=connector, log=log, leases=self.leases, meter=self.meter, tracer=self.tracer)
         finally:
             connector.close()
 
@@ -193,16 +246,19 @@ class Ingester:
 
         Raises:
             SourceUnavailable: the source did not answer; what was committed before stays.
+            RetryableError: it failed so often that it is left alone for a while.
         """
         batches: tuple[BatchCount, ...] = ()
         if self.keeper(entry) is not None:
             return batches
-        with Heart(entry, self.metastore, self.clock) as heart, self.open(entry) as ingestion:
+        guarded = self.guard(f"connector/{entry.dataset}/{entry.name}")
+        with guarded, Heart(entry, self.metastore, self.clock) as heart, self.open(entry) as ingestion:
             while True:
                 step = ingestion.step(run)
                 batches += step.batches
                 ingestion.tell(heart, step)
                 if step.is_idle:
+                    ingestion.note_promises(self.metastore)
                     return batches
 
     def peek(self, entry: ConnectorEntry) -> tuple[str, ...]:
@@ -220,7 +276,8 @@ class Ingester:
 
     def finish(self, dataset: DatasetName, source: str, run: Run) -> tuple[BatchCount, ...]:
         """Records what the ledger lacks, then commits every manifest of a source that raw does not hold yet."""
-        return self._log(dataset, source).finish(run)
+        with self.meter.run(str(dataset), run.id):
+            return self._log(dataset, source).finish(run)
 
     def _log(self, dataset: DatasetName, source: str) -> SourceLog:
         return SourceLog(
@@ -232,6 +289,7 @@ class Ingester:
             recovery=self.recovery,
             leases=self.leases,
             clock=self.clock,
+            tracer=self.tracer,
         )
 
 

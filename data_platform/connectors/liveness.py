@@ -17,6 +17,7 @@ from data_platform.observability.kept_log import KeptLog
 
 SILENCE = timedelta(seconds=60)  # how long a beat may be away; four beats fit in
 STANDSTILL = timedelta(seconds=60)  # how long a position may stand still while the source has more
+HANGING = timedelta(minutes=15)  # how long one turn of the loop may take where no cadence is promised
 
 
 class State(StrEnum):
@@ -27,7 +28,7 @@ class State(StrEnum):
     NEVER_RUN = "never run"  # never heard of, and nothing is expected of it
     MAINTENANCE = "maintenance"  # silent inside a declared window
     DEAD = "dead"  # no beat while running, or not back when it was expected
-    STUCK = "stuck"  # it beats, but its position stands still while the source has more
+    STUCK = "stuck"  # it beats, but its position stands still while the source has more, or its loop hangs
     EMPTY = "empty"  # it succeeds, with fewer rows than its cadence promises
     REFUSED = "refused"  # the source does not take its credential
     FAILED = "failed"  # its last attempt ended in another error
@@ -127,7 +128,22 @@ def _of_beat(beat: Heartbeat, options: Options, now: datetime) -> Diagnosis | No
             f"the position has stood still for {_seconds(now - beat.progressed_at)} while {beat.backlog} wait; "
             "look at the source and the connector's log",
         )
-    return None
+    return _of_turn(beat, options, now)
+
+
+def _of_turn(beat: Heartbeat, options: Options, now: datetime) -> Diagnosis | None:
+    """The beat comes from a thread of its own, so that it goes on while the loop waits for something forever."""
+    if beat.ended_at is not None or beat.turned_at is None:
+        return None
+    every = options.expect_every
+    longest = HANGING if every is None else max(every + options.grace, STANDSTILL)
+    if now - beat.turned_at <= longest:
+        return None
+    return Diagnosis(
+        State.STUCK,
+        f"it beats, but has been in one turn of its loop for {_seconds(now - beat.turned_at)}; "
+        "look for a lock, a full disk or a source that hangs, and start it again",
+    )
 
 
 def _of_rows(facts: Facts, options: Options, now: datetime) -> Diagnosis | None:

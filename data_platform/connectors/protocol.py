@@ -5,10 +5,11 @@ What makes two deliveries the same, landing them and committing them is the loop
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from data_platform.clock import Clock, SystemClock
 from data_platform.credentials import Credential
@@ -44,11 +45,30 @@ class Poll:
 
     Attributes:
         backlog: how many records (of a file drop: files) the source still holds after this poll; None where unknown.
+        traceparents: of the senders' own traces, the newest last (W3C Trace Context).
     """
 
     deliveries: tuple[Delivery, ...]
     position_to: Mapping[str, Json]
     backlog: int | None = None
+    traceparents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """How many records a source says that something has, to be held against what arrives.
+
+    Attributes:
+        partition: `file:<name>`, `batch:<batch id>` or a day of event time, as the ledger of source counts has it.
+        provenance: `source` (asked at the source) or `manifest` (delivered beside the data).
+        confidence: from 0 to 1.
+    """
+
+    partition: str
+    rows: int
+    provenance: str
+    confidence: float
+    said_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +83,19 @@ class Place:
     spool: Path
     clock: Clock = field(default_factory=SystemClock)
     store_credentials: StoreCredentials = field(default_factory=StoreCredentials, repr=False)
+
+
+@runtime_checkable
+class Promising(Protocol):
+    """A connector whose source says how many records there are, apart from the records themselves."""
+
+    def promises(self) -> Iterable[Promise]:
+        """What it says now; the same again is no harm.
+
+        Raises:
+            SourceUnavailable: the source did not answer.
+        """
+        ...
 
 
 class Connector(Protocol):

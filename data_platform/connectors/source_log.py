@@ -22,6 +22,7 @@ from data_platform.contracts.delivery_dates import delivery_date
 from data_platform.contracts.model import Contract
 from data_platform.contracts.model import Delivery as DeliveryKind
 from data_platform.contracts.odcs import read_contract_text
+from data_platform.costs.usage import count
 from data_platform.errors import CommitConflict, FaultyProject, PlatformError, SourceUnavailable
 from data_platform.formats.source_schema import source_schema
 from data_platform.lakehouse.landing import (
@@ -35,6 +36,7 @@ from data_platform.lakehouse.landing import (
 )
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.metastore.engine import Metastore
+from data_platform.observability.tracing.tracer import UNTRACED, Tracer
 from data_platform.publication.batches import BatchCommitter
 from data_platform.publication.candidate import Run
 from data_platform.publication.lease import Leases
@@ -61,6 +63,7 @@ class SourceLog:
     recovery: Recovery
     leases: Leases
     clock: Clock
+    tracer: Tracer = UNTRACED
 
     def position(self, n: int) -> Mapping[str, Json]:
         """Where batch `n` ended; where everything begins for batch 0."""
@@ -95,6 +98,7 @@ class SourceLog:
             for delivery in poll.deliveries:
                 if delivery.is_spooled:
                     delivery.path.unlink(missing_ok=True)
+        count(written=sum(landed.size_bytes for landed in manifest.objects))
         return manifest if self.landing.append(manifest) else None
 
     @retry(
@@ -105,16 +109,24 @@ class SourceLog:
     )
     def commit(self, manifest: Manifest, run: Run) -> BatchCount | None:
         """Commits a manifest to rejected and raw; None where raw holds it."""
-        run = replace(run, started_at=self.clock.now())  # one run may commit several batches
-        self._remember(manifest)  # first: from the manifest on, they are accounted for
-        try:
-            with self.leases.hold(f"ingest/{self.contract.name}"):
-                return self.committer.commit(self._contract_of(manifest), self.landing, manifest, run)
-        except CommitConflict:
-            raise  # tried again
-        except BaseException as error:
-            self._tell_failure(manifest, run, error)
-            raise
+        about = {"run_id": run.id, "dataset": str(self.contract.name), "batch": manifest.batch_id}
+        with self.tracer.span("commit", parent=run.traceparent, **about) as span:
+            # One run may commit several batches.
+            run = replace(run, started_at=self.clock.now(), traceparent=span.traceparent)
+            self._remember(manifest)  # first: from the manifest on, they are accounted for
+            try:
+                with self.leases.hold(f"ingest/{self.contract.name}"):
+                    batch = self.committer.commit(self._contract_of(manifest), self.landing, manifest, run)
+            except CommitConflict:
+                raise  # tried again
+            except BaseException as error:
+                self._tell_failure(manifest, run, error)
+                raise
+            if batch is None:
+                span.drop()
+            else:
+                span.set(rows=batch.raw_rows, rejected=batch.rejected_rows)
+            return batch
 
     def _tell_failure(self, manifest: Manifest, run: Run, error: BaseException) -> None:
         """Tells the lineage, unless raw holds the batch: then its receipt will tell."""

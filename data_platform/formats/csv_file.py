@@ -47,6 +47,7 @@ class CsvReader:
             sized = SizedBlocks(member)
             yield from self._member(sized, before, tally)
             before += sized.size_bytes
+            tally.logical_bytes = before
 
     def _member(self, member: Iterator[bytes], before: int, tally: Tally) -> Iterator[TypedRecords]:
         """The records of a member, whose first byte stands `before` bytes behind that of the file."""

@@ -53,6 +53,7 @@ class NdjsonReader:
             sized, counter = SizedBlocks(member), NdjsonCounter()
             yield from read_in_order(self._stretches(sized, before, counter), read)
             before += sized.size_bytes
+            tally.logical_bytes = before
             tally.source_rows += counter.total()
         tally.drift = Drift(added=tuple(sorted(added)))
 

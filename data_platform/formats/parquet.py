@@ -49,6 +49,8 @@ class ParquetReader:
             parts = within_limits((reader.read(batch) for batch in batches), size_of(stream), self._format)
             yield from number_chunks(_judged(parts))
             tally.source_rows = file.metadata.num_rows
+            groups = range(file.metadata.num_row_groups)
+            tally.logical_bytes = sum(file.metadata.row_group(group).total_byte_size for group in groups)
 
 
 def _judged(parts: Iterator[TypedRecords]) -> Iterator[TypedRecords]:

@@ -57,11 +57,12 @@ class Tally:
     """What a reader learns about a file on its way through it."""
 
     source_rows: int = 0
+    logical_bytes: int = 0
     drift: Drift = Drift()
 
 
 class FileReading:
-    """One pass over one file. Iterate it once; then `source_rows` and `drift` are known.
+    """One pass over one file. Iterate it once; then what it tells of the file is known.
 
     Iterating raises FileRejected where the whole file is one rejected item (the caller keeps nothing of it), and
     RetryableError where the source did not answer; nothing else.
@@ -85,6 +86,12 @@ class FileReading:
         """Records in the file, counted apart from accepting and rejecting them. Known after exhaustion."""
         self._require_finished()
         return self._tally.source_rows
+
+    @property
+    def logical_bytes(self) -> int:
+        """Bytes of the file once it is expanded; of Parquet, of its columns uncompressed. Known after exhaustion."""
+        self._require_finished()
+        return self._tally.logical_bytes
 
     @property
     def drift(self) -> Drift:

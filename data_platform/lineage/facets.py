@@ -8,8 +8,8 @@ from openlineage.client import facet_v2 as ol
 from openlineage.client.facet_v2 import JobFacet, RunFacet
 
 from data_platform.lineage.facts import RunFacts
-from data_platform.lineage.names import EVENT, PRODUCER
-from data_platform.lineage.own_facets import EventJobFacet, EventRunFacet
+from data_platform.lineage.names import EVENT, PRODUCER, TRACE
+from data_platform.lineage.own_facets import EventJobFacet, EventRunFacet, TraceRunFacet
 
 _INTEGRATION = "DATA_PLATFORM"
 
@@ -27,6 +27,9 @@ def run_facets(run: RunFacts, *, event_type: str) -> dict[str, RunFacet]:
             nominalEndTime=moment(run.nominal_end) if run.nominal_end else None,
             producer=PRODUCER,
         )
+    if run.traceparent:
+        _, trace_id, span_id, _ = run.traceparent.split("-")
+        facets[TRACE] = TraceRunFacet(traceId=trace_id, spanId=span_id, producer=PRODUCER)
     if run.parent is not None:
         facets["parent"] = ol.parent_run.ParentRunFacet(
             run=ol.parent_run.Run(runId=run.parent.run_id),

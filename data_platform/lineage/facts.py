@@ -260,6 +260,7 @@ class RunFacts:
         nominal_start, nominal_end: the partition range as moments, the end excluded; None for the whole table.
         sql: the dataset's SELECT, without values from the data.
         openlineage_id: the UUID of the run where it has one of its own; otherwise it is derived.
+        traceparent: the span that the run is (W3C Trace Context); empty where nothing traces it.
     """
 
     run_id: str
@@ -277,6 +278,7 @@ class RunFacts:
     source_code: SourceCode | None = None
     parent: ParentRun | None = None
     openlineage_id: str | None = None
+    traceparent: str = ""
 
     @property
     def uuid(self) -> str:

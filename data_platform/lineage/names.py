@@ -9,3 +9,4 @@ PLATFORM: Final = "data_platform"  # the namespace of the platform's own dataset
 CONTRACT: Final = "dataPlatform_contract"  # the facets that OpenLineage does not have
 DISCOVERY: Final = "dataPlatform_discovery"
 EVENT: Final = "dataPlatform_event"
+TRACE: Final = "dataPlatform_trace"

@@ -87,6 +87,18 @@ class EventJobFacet(JobFacet):
         return f"{_SCHEMAS}EventFacet.json#/$defs/EventJobFacet"
 
 
+@attr.define
+class TraceRunFacet(RunFacet):
+    """The trace that a run is part of; its schema is `schemas/TraceFacet.json`."""
+
+    traceId: str  # noqa: N815
+    spanId: str  # noqa: N815
+
+    @staticmethod
+    def _get_schema() -> str:
+        return f"{_SCHEMAS}TraceFacet.json#/$defs/TraceRunFacet"
+
+
 def schema_file(url: str) -> Path | None:
     """The file in the package that holds the schema at a `_schemaURL`; None for schemas of others."""
     address = url.split("#", 1)[0]

@@ -21,6 +21,7 @@ class BatchEntry:
         batch_id: `<source>/<number>`.
         raw_version, rejected_version: the table versions that hold the batch.
         run_id: None where recovery could not tell.
+        traceparent: the span that committed it, as W3C Trace Context writes it.
     """
 
     dataset: str
@@ -37,6 +38,7 @@ class BatchEntry:
     rejected_version: int
     run_id: str | None = None
     recorded_at: datetime
+    traceparent: str = ""
 
     @property
     def residual(self) -> int:
@@ -122,6 +124,11 @@ class Batches(Repository[BatchEntry]):
         """The batches that runs committed, by dataset and source, oldest first."""
         of_them = sa.select(BATCHES).where(BATCHES.c.run_id.in_(run_ids))
         return self._select(of_them.order_by(BATCHES.c.dataset, BATCHES.c.source, BATCHES.c.number), tx=tx)
+
+    def of_trace(self, trace_id: str, *, tx: Transaction | None = None) -> tuple[BatchEntry, ...]:
+        """The batches of a trace, by dataset and source, oldest first."""
+        of_it = sa.select(BATCHES).where(BATCHES.c.traceparent.between(f"00-{trace_id}-", f"00-{trace_id}-g"))
+        return self._select(of_it.order_by(BATCHES.c.dataset, BATCHES.c.source, BATCHES.c.number), tx=tx)
 
     def after(self, dataset: str, *, raw_version: int, tx: Transaction | None = None) -> tuple[BatchEntry, ...]:
         """The batches that raw versions above `raw_version` brought, oldest first."""

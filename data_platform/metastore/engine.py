@@ -17,6 +17,7 @@ from data_platform.metastore.heartbeats import Heartbeats, Maintenance
 from data_platform.metastore.leases import AdvisoryLeases
 from data_platform.metastore.lineage_sinks import LineageRefusals, LineageSinks
 from data_platform.metastore.lineage_told import LineageTold
+from data_platform.metastore.operations import Operations
 from data_platform.metastore.operator_log import OperatorLog
 from data_platform.metastore.outbox import Outbox
 from data_platform.metastore.partitions import Partitions
@@ -46,6 +47,7 @@ class Metastore:
         self.heartbeats = Heartbeats(database)
         self.maintenance = Maintenance(database)
         self.catalog = CatalogStore(database)
+        self.operations = Operations(database)
 
     def migrate(self) -> bool:
         """Brings the schema to the newest revision; cheap where it is there. True if it changed something."""
@@ -73,11 +75,24 @@ class Metastore:
             "runs": self.runs.prune,
             "checks": self.checks.prune,
             "outbox": self.outbox.prune,
+            "spans": self.operations.spans.prune,
             "lineage_refusals": self.lineage_refusals.prune,
             "operator_log": self.operator_log.prune,
             "catalog_scans": self.catalog.scans.prune,
             "catalog_events": self.catalog.events.prune,
             "catalog_refused": self.catalog.events.prune_refused,
+            "sli_values": self.operations.sli_values.prune,
+            "run_slots": self.operations.run_slots.prune,
+            "source_counts": self.operations.source_counts.prune,
+            "queued_runs": self.operations.queued_runs.prune,
+            "objective_samples": self.operations.objective_samples.prune,
+            "deploys": self.operations.deploys.prune,
+            "run_meters": self.operations.run_meters.prune,
+            "storage_meters": self.operations.storage_meters.prune,
+            "incidents": self.operations.incidents.prune,
+            "suppressions": self.operations.suppressions.prune,
+            "security_events": self.operations.security_events.prune,
+            "automatic_acts": self.operations.automatic_acts.prune,
         }
         with self.transaction() as tx:
             return {name: prune(before, tx=tx) for name, prune in prunes.items()}

@@ -22,6 +22,7 @@ class Heartbeat:
         instance: the process, as host and process id.
         started_at: when this run of it began.
         progressed_at: when its position last changed.
+        turned_at: when its loop last came round, whatever it brought; None of beats before this was noted.
         ended_at: when the run ended, well or not; None while it goes on, or where its process died.
         rows: how many this run brought.
         backlog: how many records (a file drop: files) the source still has; None where unknown.
@@ -37,6 +38,7 @@ class Heartbeat:
     beat_at: datetime
     progressed_at: datetime
     position: Mapping[str, Any]
+    turned_at: datetime | None = None
     ended_at: datetime | None = None
     rows: int = 0
     last_event_time: datetime | None = None

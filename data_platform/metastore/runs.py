@@ -31,6 +31,7 @@ class RunEntry:
         range_from, range_to: partitions, both included; None for the whole table.
         output_version: None until something was published.
         error: class and message, without data values.
+        traceparent: the span that the run was, as W3C Trace Context writes it.
     """
 
     run_id: str
@@ -46,6 +47,7 @@ class RunEntry:
     output_version: int | None = None
     error: str = ""
     seconds: float | None = None
+    traceparent: str = ""
 
 
 class Runs(Repository[RunEntry]):
@@ -86,6 +88,11 @@ class Runs(Repository[RunEntry]):
     def of_run(self, run_id: str, *, tx: Transaction | None = None) -> tuple[RunEntry, ...]:
         """Everything that one run did, in the order in which it began."""
         statement = sa.select(RUNS).where(RUNS.c.run_id == run_id)
+        return self._select(statement.order_by(RUNS.c.started_at, RUNS.c.dataset), tx=tx)
+
+    def of_trace(self, trace_id: str, *, tx: Transaction | None = None) -> tuple[RunEntry, ...]:
+        """The runs of a trace, in the order in which they began."""
+        statement = sa.select(RUNS).where(RUNS.c.traceparent.between(f"00-{trace_id}-", f"00-{trace_id}-g"))
         return self._select(statement.order_by(RUNS.c.started_at, RUNS.c.dataset), tx=tx)
 
     def latest(self, dataset: str, *, state: RunState | None = None, tx: Transaction | None = None) -> RunEntry | None:

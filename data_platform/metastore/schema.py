@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from data_platform.errors import ConfigurationError
 from data_platform.metastore.database import Database
 
-HEAD = "0006"
+HEAD = "0007"
 _LOCK = 0x6461_7461_706C_6174  # any constant: every migrator of one PostgreSQL database asks for this lock
 _UNDER_THIS = "data_platform.metastore.upgrade"
 

@@ -19,9 +19,9 @@ def count(name: str, *, key: bool = False, null: bool = False) -> sa.Column[int]
     return sa.Column(name, sa.BigInteger, primary_key=key, nullable=null, autoincrement=False)
 
 
-def time(name: str, *, null: bool = False) -> sa.Column[Any]:
+def time(name: str, *, key: bool = False, null: bool = False) -> sa.Column[Any]:
     """A moment in UTC."""
-    return sa.Column(name, UtcDateTime, nullable=null)
+    return sa.Column(name, UtcDateTime, primary_key=key, nullable=null)
 
 
 def identity() -> sa.Column[int]:

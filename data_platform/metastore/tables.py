@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from data_platform.metastore.column_types import Json, Word
+from data_platform.metastore.column_types import Json, PlainText, Word
 from data_platform.metastore.table_columns import count as _count
 from data_platform.metastore.table_columns import identity as _identity
 from data_platform.metastore.table_columns import text as _text
@@ -96,8 +96,10 @@ BATCHES = sa.Table(
     _count("rejected_version"),
     _text("run_id", null=True),
     _time("recorded_at"),
+    sa.Column("traceparent", PlainText, nullable=False, server_default=""),
     sa.UniqueConstraint("dataset", "batch_id"),
     sa.Index(None, "dataset", "raw_version"),
+    sa.Index(None, "traceparent"),
 )
 
 FILES = sa.Table(
@@ -115,6 +117,7 @@ FILES = sa.Table(
     _count("rejected_rows"),
     _text("first_batch", null=True),
     sa.ForeignKeyConstraint(["dataset", "batch_id"], ["batches.dataset", "batches.batch_id"]),
+    sa.Index(None, "dataset", "name"),
 )
 
 PARTITION_HISTORY = sa.Table(
@@ -158,8 +161,12 @@ RUNS = sa.Table(
     _count("output_version", null=True),
     _text("error"),
     sa.Column("seconds", sa.Double, nullable=True),
+    sa.Column("traceparent", PlainText, nullable=False, server_default=""),
     sa.Index(None, "dataset", "started_at"),
     sa.Index(None, "started_at"),
+    sa.Index(None, "ended_at"),
+    sa.Index(None, "dataset", "output_version"),
+    sa.Index(None, "traceparent"),
 )
 
 CHECKS = sa.Table(
@@ -245,6 +252,7 @@ HEARTBEATS = sa.Table(
     _time("started_at"),
     _time("beat_at"),
     _time("progressed_at"),
+    _time("turned_at", null=True),
     _time("ended_at", null=True),
     sa.Column("position", Json, nullable=False),
     _count("rows"),

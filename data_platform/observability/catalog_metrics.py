@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
-
 from data_platform.metastore.engine import Metastore
+from data_platform.observability.exposition import Family, Form, Kind
+
+COVERAGE = Family(
+    name="catalog_coverage_ratio", kind=Kind.GAUGE, help="Tables that a contract describes, of those that are there."
+)
+DISCOVERED = Family(name="catalog_discovered_tables", kind=Kind.GAUGE, help="Tables that are there.")
+CATALOGED = Family(name="catalog_cataloged_tables", kind=Kind.GAUGE, help="Those that a contract describes.")
+AGE = Family(name="catalog_scan_age_seconds", kind=Kind.GAUGE, help="Since the newest scan ended.")
+FINDINGS = Family(
+    name="catalog_findings",
+    kind=Kind.GAUGE,
+    help="Tables by standing and what was decided.",
+    labels=("decision", "standing"),
+    per="standing and decision",
+)
+FAMILIES = (COVERAGE, DISCOVERED, CATALOGED, AGE, FINDINGS)
 
 
-class CatalogMetrics(Collector):
-    """A collector for a Prometheus registry; without a scan it reports nothing, so that nothing looks covered."""
+class CatalogMetrics:
+    """A collector; without a scan it reports nothing, so that nothing looks covered."""
 
     def __init__(self, metastore: Metastore, now: datetime) -> None:
         self._metastore = metastore
         self._now = now
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self, form: Form) -> Iterator[tuple[Family, Iterable[str]]]:  # noqa: ARG002  no exemplars here
         """Every family."""
         scan = self._metastore.catalog.scans.latest()
         if scan is None:
             return
-        yield GaugeMetricFamily(
-            "catalog_coverage_ratio", "Tables that a contract describes, of those that are there.", scan.coverage
-        )
-        yield GaugeMetricFamily("catalog_discovered_tables", "Tables that are there.", scan.discovered)
-        yield GaugeMetricFamily("catalog_cataloged_tables", "Those that a contract describes.", scan.cataloged)
-        age = (self._now - scan.ended_at).total_seconds()
-        yield GaugeMetricFamily("catalog_scan_age_seconds", "Since the newest scan ended.", age)
-        found = GaugeMetricFamily(
-            "catalog_findings", "Tables by standing and what was decided.", labels=("standing", "decision")
-        )
-        for (standing, decision), count in sorted(self._metastore.catalog.findings.counts().items()):
-            found.add_metric((standing, decision or "none"), count)
-        yield found
+        yield COVERAGE, [COVERAGE.line((), scan.coverage)]
+        yield DISCOVERED, [DISCOVERED.line((), scan.discovered)]
+        yield CATALOGED, [CATALOGED.line((), scan.cataloged)]
+        yield AGE, [AGE.line((), (self._now - scan.ended_at).total_seconds())]
+        counts = sorted(self._metastore.catalog.findings.counts().items())
+        yield FINDINGS, [FINDINGS.line((decision or "none", standing), n) for (standing, decision), n in counts]

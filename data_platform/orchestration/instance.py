@@ -30,6 +30,13 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
+def has_storage(settings: Settings) -> bool:
+    """Whether anybody ever turned a sensor or schedule on, or ran a daemon, as far as the storage's place tells."""
+    folder = _config_folder(settings)
+    base_dir = _storage(folder).get("local_artifact_storage", {}).get("config", {}).get("base_dir")
+    return base_dir is None or (Path(base_dir) / "schedules" / "schedules.db").is_file()
+
+
 def _config_folder(settings: Settings) -> Path:
     named = os.environ.get("DAGSTER_HOME")  # Dagster's own variable, which its commands obey too
     if named:

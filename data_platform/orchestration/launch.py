@@ -5,7 +5,7 @@ shows them. What has to run is decided in `planning`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -15,6 +15,7 @@ from data_platform.contracts.days import DayRange
 from data_platform.contracts.model import DatasetName, Layer
 from data_platform.errors import UpstreamBlocked
 from data_platform.lakehouse.table_ref import TableRef, Zone
+from data_platform.observability.tracing.finding import makers_of
 from data_platform.orchestration.build import definitions_of
 from data_platform.orchestration.facts import LedgerFacts
 from data_platform.orchestration.instance import open_instance
@@ -22,6 +23,8 @@ from data_platform.orchestration.location import Location, asset_key, load_locat
 from data_platform.orchestration.partitions import range_tags
 from data_platform.orchestration.planning import make_plan
 from data_platform.orchestration.run_lineage import RunFailed, lineage_job, refuse_failure
+from data_platform.orchestration.run_spans import news_for
+from data_platform.orchestration.run_tracing import trace_tags
 from data_platform.orchestration.warehouse import WAREHOUSE, WAREHOUSE_KEY
 from data_platform.settings import Settings
 from data_platform.wiring import Platform, open_platform
@@ -104,11 +107,12 @@ class _Launch:
         self.states[dataset] = state
         self.report(StepEvent(dataset, state, seconds, message))
 
-    def run(self, names: Iterable[DatasetName], days: DayRange | None) -> None:
+    def run(self, names: Collection[DatasetName], days: DayRange | None) -> None:
         """One run over some datasets."""
-        keys = [asset_key(name) for name in names]
-        if keys:
-            self._execute(keys, dict(range_tags(days)) if days else {})
+        if names:
+            news = news_for(self.location, self.platform, [name for name in names if name.layer is not Layer.RAW])
+            keys = [asset_key(name) for name in names]
+            self._execute(keys, dict(range_tags(days)) if days else {}, news)
 
     def make(self, chosen: Collection[DatasetName]) -> None:
         """Makes everything stale; what a failure left out is tried again by itself, on what is published."""
@@ -134,7 +138,7 @@ class _Launch:
             return
         self.started(WAREHOUSE)
         began = time.monotonic()
-        is_built = self._execute([WAREHOUSE_KEY], {})
+        is_built = self._execute([WAREHOUSE_KEY], {}, makers_of(self.platform.metastore, wanted))
         error = None if is_built else RuntimeError("the warehouse file was not built: see the run")
         self.ended(
             WAREHOUSE, error=error, seconds=time.monotonic() - began, message=str(error or f"{len(wanted)} tables")
@@ -153,17 +157,17 @@ class _Launch:
             by_state["succeeded"], by_state["failed"], by_state["skipped"], tuple(self.run_ids), tuple(current)
         )
 
-    def _execute(self, keys: list[dg.AssetKey], tags: dict[str, str]) -> bool:
+    def _execute(self, keys: list[dg.AssetKey], tags: dict[str, str], news: Sequence[str]) -> bool:
         if self._job is None:
             definitions = definitions_of(self.location, platform=self.platform, progress=self)
             self._job = definitions.resolve_implicit_global_asset_job_def()
         run = self.platform.run(job=lineage_job(self._job.name))
         try:
-            with self.platform.recorder.launch(run):
+            with self.platform.recorder.launch(run, follow=news) as run:
                 result = self._job.execute_in_process(
                     instance=self.instance,
                     asset_selection=keys,
-                    tags=tags,
+                    tags=tags | trace_tags([run.traceparent]),
                     raise_on_error=False,
                     run_config=_QUIET,
                     run_id=run.id,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from data_platform.observability.logs.places import prune_logs
 from data_platform.orchestration.location import Location
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ class PruneConfig(dg.Config):
 
     events_days: int = 30
     ledger_days: int = 730
+    traces_days: int = 30
+    logs_days: int = 30
 
 
 def prune_job(location: Location) -> dg.JobDefinition:
@@ -37,7 +40,9 @@ def prune_job(location: Location) -> dg.JobDefinition:
         runs = prune_runs(context.instance, keys, before=now - timedelta(days=config.events_days))
         platform.delivery.settle()  # only events that every sink has may be forgotten
         rows = platform.metastore.prune(now - timedelta(days=config.ledger_days))
-        context.add_output_metadata({"runs": runs, **dict(rows)})
+        spans = platform.metastore.operations.spans.prune(now - timedelta(days=config.traces_days))
+        logs = prune_logs(platform.settings.home, before=(now - timedelta(days=config.logs_days)).date())
+        context.add_output_metadata({"runs": runs, **dict(rows), "spans": spans, "days_of_logs": logs})
 
     @dg.job(name="prune", description="Forgets runs, events and ledger history that nothing needs any more.")
     def prune() -> None:

@@ -12,8 +12,10 @@ from data_platform.contracts.model import DatasetName
 from data_platform.orchestration.location import Location, asset_key
 from data_platform.orchestration.partitions import range_tags
 from data_platform.orchestration.planning import make_plan
+from data_platform.orchestration.run_tracing import trace_tags
 
 if TYPE_CHECKING:
+    from data_platform.orchestration.planning import Block
     from data_platform.wiring import Platform
 
 
@@ -30,7 +32,12 @@ def stale_requests(
         dg.RunRequest(
             run_key=facts.run_key(block),
             asset_selection=[asset_key(name) for name in block.datasets],
-            tags=dict(range_tags(block.days)) if block.days else {},
+            tags=(dict(range_tags(block.days)) if block.days else {}) | _trace_tags(location, platform, block),
         )
         for block in (plan.waves[0] if plan.waves else ())
     ]
+
+
+def _trace_tags(location: Location, platform: Platform, block: Block) -> dict[str, str]:
+    spans = import_module("data_platform.orchestration.run_spans")
+    return trace_tags(spans.news_for(location, platform, block.datasets))

@@ -8,12 +8,15 @@ told by `launch`; the sensors then compose the same events again, which changes 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from importlib import import_module
 
 import dagster as dg
 
 from data_platform.errors import PlatformError
 from data_platform.orchestration.location import Location
 from data_platform.orchestration.resources import open_platform
+from data_platform.orchestration.run_tracing import traceparent_of
 
 _IMPLICIT = "run"  # the job of runs over assets chosen by hand
 _STATES = {
@@ -62,10 +65,15 @@ def _sensor(location: Location, name: str, status: dg.DagsterRunStatus) -> dg.Se
     def tell(context: dg.RunStatusSensorContext) -> None:
         with open_platform(location) as platform:
             run = platform.run(context.dagster_run.run_id, job=lineage_job(context.dagster_run.job_name))
+            run = replace(run, traceparent=traceparent_of(context.dagster_run))
             if status is dg.DagsterRunStatus.STARTED:
                 platform.recorder.launched(run)
             else:
-                platform.recorder.landed(run, _error(status))
+                error = _error(status)
+                platform.recorder.landed(run, error)
+                kind = type(error).__name__ if error else ""
+                spans = import_module("data_platform.orchestration.run_spans")
+                spans.tell_run(platform, context.instance, context.dagster_run, error=kind)
 
     return tell
 

@@ -19,7 +19,8 @@ def scan_job() -> dg.JobDefinition:
     @dg.op(required_resource_keys={"platform"}, description=__doc__)
     def look_at_the_store(context: dg.OpExecutionContext) -> None:
         platform: Platform = context.resources.platform
-        scanned = platform.scanner.scan()
+        with platform.meter.work("scan"):
+            scanned = platform.scanner.scan()
         scan, waiting = scanned.scan, scanned.open
         metadata: dict[str, Any] = {
             "coverage": scan.coverage,

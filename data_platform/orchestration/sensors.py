@@ -2,7 +2,7 @@
 
 Both are stopped until somebody starts them (`dagster sensor start`, or in the web interface), so that opening
 `dagster dev` starts no work by itself. Those that watch heartbeats, send lineage and tell it of
-runs are in `heartbeats`, `lineage` and `run_lineage`.
+runs, and the watch are in `heartbeats`, `lineage`, `run_lineage` and `watch`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import dagster as dg
-import structlog
 
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.model import Layer
 from data_platform.errors import RetryableError
+from data_platform.observability.logs.logger import get_logger
 from data_platform.orchestration.collected import collected
 from data_platform.orchestration.heartbeats import heartbeats
 from data_platform.orchestration.jobs import EVERYTHING, INGEST
@@ -24,13 +24,14 @@ from data_platform.orchestration.location import Location, asset_key
 from data_platform.orchestration.requests import stale_requests
 from data_platform.orchestration.resources import open_platform
 from data_platform.orchestration.run_lineage import run_sensors
+from data_platform.orchestration.watch import watch
 
 if TYPE_CHECKING:
     from data_platform.wiring import Platform
 
 NEW_FILES = "new_files"
 STALE_PARTITIONS = "stale_partitions"
-_LOG = structlog.get_logger(__name__)
+_LOG = get_logger(__name__)
 _INTERVAL_SECONDS = 30
 _FOLLOW_SECONDS = 10  # streams land all the time; what is made of them should not wait long
 _IN_PROGRESS = [
@@ -45,7 +46,14 @@ _IN_PROGRESS = [
 def sensors(location: Location) -> list[dg.SensorDefinition]:
     """All sensors of the code location."""
     found = [_new_files(location)] if location.of_layer(Layer.RAW) else []
-    return [*found, _stale_partitions(location), heartbeats(location), lineage(location), *run_sensors(location)]
+    return [
+        *found,
+        _stale_partitions(location),
+        heartbeats(location),
+        lineage(location),
+        watch(location),
+        *run_sensors(location),
+    ]
 
 
 def _new_files(location: Location) -> dg.SensorDefinition:

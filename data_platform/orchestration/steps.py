@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from data_platform.contracts.days import DayRange
 from data_platform.contracts.domains import Dataset
-from data_platform.errors import ConfigurationError, PublishBlocked
+from data_platform.errors import ConfigurationError, PlatformError, PublishBlocked
 from data_platform.lakehouse.table_ref import TableRef, Zone
+from data_platform.observability.logs.about import about as logged_about
+from data_platform.observability.logs.logger import RUNS, get_logger
+from data_platform.observability.tracing.context import trace_id_of
 from data_platform.orchestration.checks import CONSERVATION, HEARTBEAT, DeclaredCheck
 from data_platform.orchestration.evidence import (
     batch_ledger,
@@ -31,6 +34,7 @@ from data_platform.orchestration.heartbeats import finding, standings_of
 from data_platform.orchestration.location import asset_key
 from data_platform.orchestration.partitions import days_of_run
 from data_platform.orchestration.run_lineage import lineage_job
+from data_platform.orchestration.run_tracing import traceparent_of
 from data_platform.orchestration.verdicts import (
     Finding,
     batch_findings,
@@ -46,6 +50,7 @@ from data_platform.transforms.recipe import is_by_day
 if TYPE_CHECKING:
     from data_platform.wiring import Platform
 
+_LOG = get_logger(RUNS)
 _FATES = ("curated", "quarantined", "late", "duplicate", "pending", "applied", "unchanged", "superseded")
 
 
@@ -64,7 +69,8 @@ class _Step:
 
     def run(self) -> Run:
         """The run's identity in ledger and lineage: Dagster's own."""
-        return self.platform.run(self.context.run.run_id, job=lineage_job(self.context.job_name))
+        run = self.platform.run(self.context.run.run_id, job=lineage_job(self.context.job_name))
+        return replace(run, traceparent=traceparent_of(self.context.run))
 
     def results(self, findings: dict[str, Finding], *, missing: str = "") -> Iterator[dg.AssetCheckResult]:
         """Every declared check."""
@@ -127,17 +133,21 @@ class _Reported:
 
     def __init__(self, step: _Step) -> None:
         self._progress, self._name = step.context.resources.progress, str(step.dataset.name)
+        trace_id = trace_id_of(traceparent_of(step.context.run))
+        self._about = logged_about(run_id=step.context.run.run_id, asset=self._name, trace_id=trace_id)
         self.error: Exception | None = None
         self.message = ""
 
     def __enter__(self) -> _Reported:
         self._began = time.monotonic()
+        self._about.__enter__()
         self._progress.started(self._name)
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self.error is None and isinstance(error, Exception):
             self.error = error
+        self._about.__exit__(None, None, None)
         seconds = time.monotonic() - self._began
         message = str(self.error) if self.error else self.message
         self._progress.ended(self._name, error=self.error, seconds=seconds, message=message)
@@ -146,12 +156,17 @@ class _Reported:
 def _ingest(step: _Step) -> tuple[list[BatchCount], Exception | None]:
     run, batches = step.run(), list[BatchCount]()
     errors: list[Exception] = []
-    for entry in step.platform.project.connectors_of(step.dataset.name):
-        try:
-            batches += step.platform.ingester.ingest(entry, run)
-        except Exception as error:  # noqa: BLE001 - collected, so that every other connector has its turn
-            step.context.log.error(f"{entry.name}: {error}")
-            errors.append(error)
+    about = {"run_id": run.id, "dataset": str(step.dataset.name)}
+    with step.platform.tracer.span("step", parent=run.traceparent, **about) as span:
+        for entry in step.platform.project.connectors_of(step.dataset.name):
+            try:
+                batches += step.platform.ingester.ingest(entry, run)
+            except Exception as error:  # noqa: BLE001 - collected, so that every other connector has its turn
+                is_expected = isinstance(error, PlatformError)
+                (step.context.log.warning if is_expected else step.context.log.error)(f"{entry.name}: {error}")
+                (_LOG.warning if is_expected else _LOG.exception)("a source did not deliver", source=entry.name)
+                errors.append(error)
+                span.error = error
     # An error that needs a person outranks one that another attempt may mend.
     errors.sort(key=is_worth_retrying)
     return batches, next(iter(errors), None)

@@ -1,4 +1,6 @@
-"""The job that keeps tables quick to read: small files of raw become few, and long logs get a checkpoint."""
+"""The job that keeps tables quick to read: small files of raw become few, and long logs get a checkpoint. Afterwards
+it publishes what the platform measures of itself, and meters what the store holds.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -24,8 +26,33 @@ def upkeep_job() -> dg.JobDefinition:
             }
         )
 
-    @dg.job(name="upkeep", description="Compacts raw tables and writes checkpoints; content never changes.")
+    @dg.op(
+        required_resource_keys={"platform"},
+        description="Meters what the store holds today, for the costs.",
+        ins={"tended": dg.In(dg.Nothing)},
+        pool="maintenance",
+    )
+    def costs_meter(context: dg.OpExecutionContext) -> None:
+        platform: Platform = context.resources.platform
+        with platform.meter.work("metering"):
+            lines = platform.storage_meter.meter()
+        context.add_output_metadata({"places": len(lines), "size_bytes": sum(line.size_bytes for line in lines)})
+
+    @dg.op(
+        required_resource_keys={"platform"},
+        description="Publishes what the platform measures of itself as the datasets served.platform.*.",
+        ins={"tended": dg.In(dg.Nothing)},
+        pool="maintenance",
+    )
+    def publish_own_datasets(context: dg.OpExecutionContext) -> None:
+        platform: Platform = context.resources.platform
+        published = platform.own_datasets.publish_all(platform.run(job="upkeep"))
+        context.add_output_metadata({str(one.commit.ref): one.rows for one in published})
+
+    about = "Compacts raw tables, writes checkpoints, publishes own measurements, meters what is stored."
+
+    @dg.job(name="upkeep", description=about)
     def upkeep() -> None:
-        tend_tables()
+        costs_meter(publish_own_datasets(tend_tables()))
 
     return upkeep

@@ -1,6 +1,7 @@
 """The served layer as one DuckDB file, at the end of everything: its asset, and the checks that open what was built."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -11,6 +12,7 @@ from data_platform.contracts.types import quote_identifier
 from data_platform.orchestration.failures import RETRY_POLICY, failure
 from data_platform.orchestration.location import Location, asset_key
 from data_platform.orchestration.run_lineage import lineage_job
+from data_platform.orchestration.run_tracing import traceparent_of
 
 WAREHOUSE_KEY = dg.AssetKey(["warehouse", "served"])
 WAREHOUSE = "warehouse.served"
@@ -55,17 +57,21 @@ _UPLOADED = "The bucket holds the file with the size of the one that was built."
 
 
 def _build(context: dg.AssetExecutionContext, served: tuple[Dataset, ...], store: str | None) -> Iterator[Any]:
+    platform, parent = context.resources.platform, traceparent_of(context.run)
     try:
-        built = context.resources.platform.warehouse.build([dataset.contract for dataset in served])
+        with (
+            platform.meter.work("warehouse"),
+            platform.tracer.span("warehouse", parent=parent, run_id=context.run.run_id),
+        ):
+            built = platform.warehouse.build([dataset.contract for dataset in served])
     except Exception as error:
         yield _result(ROWS_MATCH, passed=False, evidence={"verdict": "unknown", "rows_examined": 0})
         if store is not None:
             yield _result(UPLOADED, passed=False, evidence={"verdict": "unknown"})
         raise failure(error) from error
     if built.rebuilt:
-        platform = context.resources.platform
         run = platform.run(context.run.run_id, job=lineage_job(context.job_name))
-        platform.recorder.exported(run, built.versions, built.rows)
+        platform.recorder.exported(replace(run, traceparent=parent), built.versions, built.rows)
     found = _counted(context, served)
     wrong = {name: found.get(name, 0) for name, rows in built.rows.items() if found.get(name) != rows}
     yield _result(

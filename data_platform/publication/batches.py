@@ -14,6 +14,7 @@ from duckdb import DuckDBPyConnection
 from data_platform.clock import Clock
 from data_platform.contracts.model import Contract, Delivery
 from data_platform.contracts.schema import raw_schema
+from data_platform.costs.usage import count
 from data_platform.errors import CommitConflict, ConservationBroken, FatalError
 from data_platform.formats.reading import open_reader
 from data_platform.formats.rejected import FileRejected, Reason
@@ -24,6 +25,7 @@ from data_platform.lakehouse.snapshots import Snapshot
 from data_platform.lakehouse.staging import discard
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.lakehouse.tables import Lake, Table
+from data_platform.observability.logs.logger import RUNS, get_logger
 from data_platform.publication.batch_times import event_dates, newest_by_partition, staged_rows
 from data_platform.publication.candidate import Change, Run
 from data_platform.publication.heads import Heads
@@ -33,6 +35,8 @@ from data_platform.publication.receipt import BatchCount, CheckCount, FileCount,
 from data_platform.publication.recording import Recorder
 from data_platform.publication.scale_watch import known_scales, watch_scales
 from data_platform.publication.shape import REJECTED_TABLE, ensure_shape, require_shape
+
+_LOG = get_logger(RUNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +114,7 @@ class BatchCommitter:
         counts: list[FileCount] = []
         for position, landed in enumerate(manifest.objects):
             landing.verify(landed)
+            count(read=landed.size_bytes)
             path = self.store.local_path(landed.key)
             try:
                 _require_delivery_date(contract, landed)
@@ -120,6 +125,7 @@ class BatchCommitter:
                     raw_rows += chunk.records.num_rows
                     rejected_rows += chunk.rejected.num_rows
                 staging.settle(raw_rows + rejected_rows)
+                staging.logical_bytes += reading.logical_bytes
                 counts.append(
                     FileCount(
                         position=position,
@@ -133,6 +139,7 @@ class BatchCommitter:
                 )
             except FileRejected as error:
                 staging.reject(landed, reason=error.reason.value, detail=error.detail)
+                staging.logical_bytes += landed.size_bytes
                 counts.append(
                     FileCount(
                         position=position,
@@ -224,7 +231,9 @@ class BatchCommitter:
             discard(staging.raw, staging.raw_files)
             raise
         assert receipt.batch is not None
+        count(logical_in=staging.logical_bytes)
         self.recorder.record(commit, receipt)
+        _LOG.info("a batch was committed", rows=batch.raw_rows, rejected=batch.rejected_rows, version=commit.version)
         return receipt.batch
 
     def _receipt(self, contract: Contract, run: Run, batch: BatchCount, scale: CheckCount, *, main: Change) -> Receipt:
@@ -242,6 +251,7 @@ class BatchCommitter:
             batch=batch,
             checks=(_conservation(batch), _readable(batch), scale),
             job=run.job,
+            traceparent=run.traceparent,
             written=main.written,
             total=main.total,
         )

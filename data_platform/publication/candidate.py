@@ -95,6 +95,7 @@ class Run:
     Attributes:
         job: what was started, by an orchestrator or on the command line; empty where nothing stands above the run.
         days: the days that it is about; None for everything.
+        traceparent: the span that it is, as W3C Trace Context writes it; empty where nothing traces it.
     """
 
     id: str
@@ -102,6 +103,7 @@ class Run:
     code_version: str
     job: str = ""
     days: DayRange | None = None
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

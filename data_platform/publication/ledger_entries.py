@@ -34,6 +34,7 @@ def batch_entry(receipt: Receipt, batch: BatchCount, *, version: int) -> BatchEn
         rejected_version=batch.rejected_version,
         run_id=receipt.run_id,
         recorded_at=receipt.finished_at,
+        traceparent=receipt.traceparent,
     )
 
 
@@ -113,6 +114,7 @@ def run_entry(receipt: Receipt, version: int) -> RunEntry:
         seconds=seconds,
         range_from=receipt.range_from.isoformat() if receipt.range_from else None,
         range_to=receipt.range_to.isoformat() if receipt.range_to else None,
+        traceparent=receipt.traceparent,
     )
 
 

@@ -212,6 +212,7 @@ def _run_of(receipt: Receipt) -> Run:
         code_version=receipt.code_version,
         job=receipt.job,
         days=days,
+        traceparent=receipt.traceparent,
     )
 
 

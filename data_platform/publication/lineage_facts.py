@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -32,6 +32,12 @@ from data_platform.lineage.sources import external_name
 from data_platform.publication.candidate import Run
 from data_platform.publication.receipt import Size
 
+_OWN = "platform"  # their domain
+
+
+def _no_project() -> Project:
+    return Project((), {})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactsOf:
@@ -39,6 +45,7 @@ class FactsOf:
 
     Attributes:
         namespace: of all datasets and jobs of the platform.
+        own: gives the platform's own datasets, when one of them is asked for.
         store: where the tables are: an absolute folder, or `s3://bucket/prefix`.
     """
 
@@ -46,6 +53,7 @@ class FactsOf:
     namespace: str
     store: str
     lineage: ProjectLineage
+    own: Callable[[], Project] = _no_project
     _known: dict[str, DatasetFacts] = field(default_factory=dict, repr=False, compare=False)
     _code: dict[str, SourceCode] = field(default_factory=dict, repr=False, compare=False)
 
@@ -66,6 +74,7 @@ class FactsOf:
             documentation=_purpose(found.contract) if found else "",
             source_code=self._source_code(found) if found else None,
             parent=ParentRun(run_id=run.id, namespace=self.namespace, job=run.job) if run.job else None,
+            traceparent=run.traceparent,
         )
 
     def launch(self, run: Run) -> RunFacts:
@@ -78,6 +87,7 @@ class FactsOf:
             engine="data_platform",
             engine_version=run.code_version,
             openlineage_id=run.id,
+            traceparent=run.traceparent,
         )
 
     def dataset(self, name: str) -> DatasetFacts:
@@ -127,11 +137,13 @@ class FactsOf:
         return tuple(_external(entry, found.contract) for entry in entries) if found else ()
 
     def find(self, name: str) -> Dataset | None:
-        """The dataset of the project that is called so; side tables are none."""
+        """The dataset of the project, or of the platform itself, that is called so; side tables are none."""
         try:
-            return self.project.datasets.get(DatasetName.parse(name))
+            known = DatasetName.parse(name)
         except ValueError:
             return None
+        found = self.project.datasets.get(known)
+        return self.own().datasets.get(known) if found is None and known.domain == _OWN else found
 
     def _described(self, contract: Contract) -> DatasetFacts:
         return DatasetFacts(

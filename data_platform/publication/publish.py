@@ -12,13 +12,18 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from data_platform.clock import Clock
+from data_platform.costs.usage import count
 from data_platform.errors import CommitConflict, ConservationBroken, PublishBlocked
 from data_platform.lakehouse.staging import discard
 from data_platform.lakehouse.table_ref import TableRef
+from data_platform.observability.logs.logger import RUNS, get_logger
+from data_platform.observability.tracing.spans import span
 from data_platform.publication.candidate import Candidate, Change, Published
 from data_platform.publication.receipt import CheckCount, Receipt
 from data_platform.publication.recording import Recorder
 from data_platform.quality.verdicts import RuleResult
+
+_LOG = get_logger(RUNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,15 +41,24 @@ class Publisher:
             ConservationBroken: the ledger does not close, or SQL fates and Pandera disagree.
             CommitConflict: another writer committed first; compute again from a fresh snapshot.
         """
+        _count_staged(candidate)
         try:
             from data_platform.publication.audit import audit  # loads Polars and Pandera, which readers never need
 
-            checks = audit(con, candidate)
-            self._refuse(candidate, checks)
+            with span("checks") as checking:
+                checks = audit(con, candidate)
+                if checking is not None:
+                    checking.set(checks=len(checks), rows=candidate.main.staged_rows)
+                self._refuse(candidate, checks)
         except BaseException:
             _discard(candidate.main, candidate.side)
             raise
-        return self._commit(candidate, checks)
+        with span("publish") as publishing:
+            published = self._commit(candidate, checks)
+            if publishing is not None:
+                publishing.set(version=published.commit.version, rows=published.rows)
+        _LOG.info("a dataset was published", version=published.commit.version, rows=published.rows)
+        return published
 
     def _refuse(self, candidate: Candidate, checks: Sequence[RuleResult]) -> None:
         name = candidate.contract.name
@@ -128,11 +142,21 @@ class Publisher:
             partitions=candidate.partitions,
             checks=tuple(CheckCount.of(check) for check in checks),
             job=candidate.run.job,
+            traceparent=candidate.run.traceparent,
             input_sizes=candidate.input_sizes,
             written=candidate.main.written,
             total=candidate.main.total,
             null_counts=candidate.main.null_counts,
         )
+
+
+def _count_staged(candidate: Candidate) -> None:
+    changes = [change for change in (candidate.main, candidate.side) if change is not None]
+    rewritten = [change for change in changes if change.carried_rows]
+    count(
+        read=sum(file.size_bytes for change in rewritten for file in change.removes),
+        written=sum(change.written.size_bytes for change in changes),
+    )
 
 
 def _discard(*changes: Change | None) -> None:

@@ -18,6 +18,7 @@ from sqlglot import exp
 from data_platform.contracts.event_day import utc_day
 from data_platform.contracts.model import Contract
 from data_platform.contracts.types import quote_identifier
+from data_platform.costs.usage import count
 from data_platform.formats.reading import EXTRA, RECORD_NO, Chunk, keeps_extra
 from data_platform.lakehouse.landing import LandedObject, Manifest
 from data_platform.lakehouse.staging import discard, stage
@@ -33,6 +34,7 @@ class RawStaging:
 
     Attributes:
         reasons: how many items of the settled files were rejected for each reason.
+        logical_bytes: of the files read, expanded.
     """
 
     con: DuckDBPyConnection
@@ -50,6 +52,7 @@ class RawStaging:
     _rejected: list[pa.Table] = field(default_factory=list)
     _current_rejected: list[pa.Table] = field(default_factory=list)
     _numbered: int = 0
+    logical_bytes: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     _current_reasons: Counter[str] = field(default_factory=Counter)
 
@@ -131,7 +134,9 @@ class RawStaging:
         month = "_event_date" if "_event_date" in shape.names else None
         self.con.register("incoming", incoming)
         try:
-            return stage(self.con, select, table=table, schema=shape, name=self.name, month=month)
+            files = stage(self.con, select, table=table, schema=shape, name=self.name, month=month)
+            count(written=sum(file.size_bytes for file in files))
+            return files
         finally:
             self.con.unregister("incoming")
 

@@ -145,6 +145,7 @@ class Receipt:
         input_sizes: the size of each input at the version that was read.
         written: what the commit added. total: the table after it. None in receipts of older platforms.
         null_counts: NULLs by column in the table after the commit, of the columns whose files all count them.
+        traceparent: the span in which it was made, as W3C Trace Context writes it.
     """
 
     dataset: str
@@ -170,6 +171,7 @@ class Receipt:
     written: Size | None = None
     total: Size | None = None
     null_counts: Mapping[str, int] = field(default_factory=dict)
+    traceparent: str = ""
 
     def metadata(self) -> dict[str, str]:
         """The receipt as commit metadata."""

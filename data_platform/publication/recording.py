@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from data_platform.clock import Clock
 from data_platform.contracts.model import DatasetName, Layer
+from data_platform.errors import PlatformError
 from data_platform.lakehouse.tables import Commit
 from data_platform.metastore.commits import CommitEntry
 from data_platform.metastore.database import Transaction
@@ -20,6 +21,9 @@ from data_platform.metastore.lineage_told import ToldEntry
 from data_platform.metastore.outbox import OutboxEntry
 from data_platform.metastore.runs import RunEntry
 from data_platform.metastore.tables import PartitionState, RunState
+from data_platform.observability.logs.logger import RUNS, get_logger
+from data_platform.observability.tracing.context import run_span_id
+from data_platform.observability.tracing.tracer import UNTRACED, Tracer
 from data_platform.publication import ledger_entries
 from data_platform.publication.candidate import Candidate, Run
 from data_platform.publication.receipt import CheckCount, PartitionCount, Receipt
@@ -27,6 +31,8 @@ from data_platform.quality.verdicts import RuleResult
 
 if TYPE_CHECKING:
     from data_platform.lineage.facts import DatasetFacts
+
+_LOG = get_logger(RUNS)
 
 
 class LineageWriter(Protocol):
@@ -86,9 +92,11 @@ class Recorder:
     metastore: Metastore
     clock: Clock
     lineage: LineageWriter
+    tracer: Tracer = UNTRACED
 
     def started(self, dataset: str, run: Run) -> None:
         """Notes that a run over a dataset began."""
+        _LOG.info("a dataset is being made")
         with self.metastore.transaction() as tx:
             entry = RunEntry(
                 run_id=run.id,
@@ -96,6 +104,7 @@ class Recorder:
                 started_at=run.started_at,
                 state=RunState.RUNNING,
                 code_version=run.code_version,
+                traceparent=run.traceparent,
             )
             self.metastore.runs.record([entry], tx=tx)
             self.metastore.outbox.append(self.lineage.started(dataset, run), tx=tx)
@@ -109,18 +118,27 @@ class Recorder:
         self.metastore.outbox.append(self.lineage.landed(run, error, self.clock.now()))
 
     @contextmanager
-    def launch(self, run: Run) -> Iterator[Run]:
-        """A run that starts others, from its first event to its last; without a job's name it has none."""
+    def launch(self, run: Run, *, follow: Sequence[str] = ()) -> Iterator[Run]:
+        """A run that starts others, from its first event to its last; without a job's name it has none.
+
+        `follow` are the traceparents of what it goes on from, the newest first.
+        """
         if not run.job:
             yield run
             return
-        self.launched(run)
-        try:
-            yield run
-        except BaseException as error:
-            self.landed(run, error)
-            raise
-        self.landed(run)
+        whole = {"span_id": run_span_id(run.id), "run_id": run.id, "job": run.job}
+        with self.tracer.span("run", parent=run.traceparent, follow=follow, **whole) as span:
+            run = replace(run, traceparent=span.traceparent)
+            _LOG.info("a run began", job=run.job)
+            self.launched(run)
+            try:
+                yield run
+            except BaseException as error:
+                _tell(error, "a run failed")
+                self.landed(run, error)
+                raise
+            _LOG.info("a run ended", job=run.job)
+            self.landed(run)
 
     def register(self) -> int:
         """Tells the lineage of what contracts and queries say now, run or not; how many events say it."""
@@ -211,6 +229,7 @@ class Recorder:
 
     def failed(self, dataset: str, run: Run, error: BaseException, *, is_blocked: bool) -> None:
         """Notes that a run ended without publishing."""
+        _tell(error, "a publish was blocked" if is_blocked else "a dataset was not made")
         now = self.clock.now()
         text = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         entry = RunEntry(
@@ -220,8 +239,11 @@ class Recorder:
             ended_at=now,
             state=RunState.BLOCKED if is_blocked else RunState.FAILED,
             code_version=run.code_version,
+            range_from=run.days.start.isoformat() if run.days else None,
+            range_to=run.days.last.isoformat() if run.days else None,
             error=text,
             seconds=(now - run.started_at).total_seconds(),
+            traceparent=run.traceparent,
         )
         with self.metastore.transaction() as tx:
             self.metastore.runs.record([entry], tx=tx)
@@ -233,6 +255,7 @@ class Recorder:
 
     def batch_failed(self, dataset: str, run: Run, source: tuple[str, int], error: BaseException) -> None:
         """Tells the lineage that a landed batch, by source and number, could not be committed."""
+        _tell(error, "a batch was not committed")
         self.metastore.outbox.append(self.lineage.batch_failed(dataset, run, source, error))
 
     def _record_batch(self, receipt: Receipt, version: int, tx: Transaction) -> None:
@@ -253,3 +276,14 @@ class Recorder:
             self.metastore.event_dates.advance_watermark(
                 dataset, source=batch.source, source_partition=partition, watermark=watermark, tx=tx
             )
+
+
+def _tell(error: BaseException, event: str) -> None:
+    """An error that the platform raises on purpose, or a person's stop, is expected; any other is nobody's plan."""
+    kind = type(error).__name__
+    if isinstance(error, PlatformError):
+        _LOG.warning(event, error=kind, message=next(iter(str(error).splitlines()), ""))
+    elif isinstance(error, Exception):
+        _LOG.error(event, error=kind, exc_info=error)
+    else:
+        _LOG.warning(event, error=kind)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from data_platform.costs.metering import Meter
+from data_platform.costs.usage import count
 from data_platform.errors import CommitConflict
 from data_platform.lakehouse.compaction import TARGET_BYTES, compact
 from data_platform.lakehouse.duck import Engine
@@ -46,6 +48,7 @@ class Upkeep:
     heads: Heads
     leases: Leases
     recorder: Recorder
+    meter: Meter
 
     def is_due(self, version: int) -> bool:
         """Whether a table that has come to this version should be looked at; costs nothing."""
@@ -59,7 +62,7 @@ class Upkeep:
         others wrote is left alone: scans of the catalog tell of it.
         """
         table = self.lake.table(ref)
-        with self.leases.hold(ref.path):
+        with self.meter.work("upkeep"), self.leases.hold(ref.path):
             if self.heads.is_foreign(table):
                 return Tended(ref=ref, files_before=0, files_after=0)
             base = self.heads.for_writing(table)
@@ -70,6 +73,7 @@ class Upkeep:
                 self._compact(table, base)
             table.checkpoint()
             head = self.heads.for_reading(table)
+            _count_rewritten(base, head)
         return Tended(ref=ref, files_before=files, files_after=len(head.files), checkpoint=head.version)
 
     def _compact(self, table: Table, base: Snapshot) -> None:
@@ -81,6 +85,14 @@ class Upkeep:
                 return
         if commit is not None:
             self.recorder.acknowledge(commit)
+
+
+def _count_rewritten(base: Snapshot, head: Snapshot) -> None:
+    before, after = ({file.path: file.size_bytes for file in one.files} for one in (base, head))
+    count(
+        read=sum(size for path, size in before.items() if path not in after),
+        written=sum(size for path, size in after.items() if path not in before),
+    )
 
 
 def _small(base: Snapshot) -> int:

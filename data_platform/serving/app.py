@@ -26,6 +26,7 @@ from data_platform.serving.api.catalog import catalog_routes
 from data_platform.serving.api.lineage_events import lineage_routes
 from data_platform.serving.api.refused_events import refused_routes
 from data_platform.serving.console.pages import answer_page, console_routes
+from data_platform.serving.metrics import metric_routes
 from data_platform.serving.problems import Problem, answer_problem
 from data_platform.wiring import Platform, code_version
 
@@ -57,6 +58,7 @@ def platform_app(platform: Platform) -> FastAPI:
     app.include_router(refused_routes(platform.metastore.catalog.events), prefix=API)
     app.include_router(catalog_routes(platform), prefix=API)
     app.include_router(console_routes(platform), include_in_schema=False)
+    app.include_router(metric_routes(lambda form: platform.metrics.text(form)))
     static = Path(str(resources.files("data_platform.serving.console").joinpath("static")))
     app.mount("/static", StaticFiles(directory=static), name="static")
     for kind in (Problem, HTTPException, RequestValidationError, RetryableError, *_REFUSALS, Exception):

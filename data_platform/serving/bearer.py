@@ -60,7 +60,7 @@ class BearerGate:
                 await asyncio.get_running_loop().run_in_executor(None, self.token.renew)
             except ConfigurationError as error:
                 self._value = b""
-                _log.error("nothing is accepted: %s", error)
+                _log.warning("nothing is accepted: %s", error)
                 raise Problem(
                     HTTPStatus.SERVICE_UNAVAILABLE, "the token cannot be read here", headers={"retry-after": "5"}
                 ) from error

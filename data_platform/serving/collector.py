@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from data_platform.connectors.http_push.connector import Accepted, PushSource
 from data_platform.connectors.http_push.group_commit import GroupCommit
+from data_platform.connectors.http_push.senders import note_sender
 from data_platform.connectors.http_push.write_ahead import QuotaReached
 from data_platform.errors import ConfigurationError, FatalError
 from data_platform.formats.cloudevents_types import media_type
@@ -85,6 +86,8 @@ class Endpoint:
             with self.memory.hold(max(len(body) - declared, 0)):
                 lines = self._lines(scope["headers"], headers.get(b"content-type", b"").decode("latin-1"), body)
                 if lines.rows:
+                    for value in (value for name, value in scope["headers"] if name == b"traceparent"):
+                        note_sender(self.source.spool.folder, value.decode("latin-1"))
                     await self._store(lines)
         return lines.rows
 
@@ -115,7 +118,7 @@ class Endpoint:
         except QuotaReached as error:
             raise _full() from error
         except (OSError, FatalError) as error:
-            _log.error("%s: nothing was accepted: %s", self.source.name, error)
+            _log.warning("%s: nothing was accepted: %s", self.source.name, error)
             raise Problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "the disk did not take the events; none was accepted",

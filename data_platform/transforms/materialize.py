@@ -5,6 +5,7 @@ was first. What each materialization computes is in `admit`, `keep_history` and 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -16,13 +17,24 @@ from data_platform.contracts.domains import Dataset, Project
 from data_platform.contracts.model import Contract, DatasetName, Delivery, Layer, Materialization, Severity
 from data_platform.contracts.rules import Rule, rules_of
 from data_platform.contracts.schema import arrow_schema
-from data_platform.errors import CommitConflict, ConfigurationError, ContractViolation, UpstreamBlocked
+from data_platform.costs.metering import Meter
+from data_platform.costs.usage import count
+from data_platform.errors import (
+    CommitConflict,
+    ConfigurationError,
+    ContractViolation,
+    PlatformError,
+    UpstreamBlocked,
+)
 from data_platform.governance.redaction import redactor
 from data_platform.lakehouse.duck import Engine, register_snapshot
 from data_platform.lakehouse.snapshots import Snapshot
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.lakehouse.tables import Lake
 from data_platform.metastore.engine import Metastore
+from data_platform.observability.tracing.finding import news_of
+from data_platform.observability.tracing.spans import current, span
+from data_platform.observability.tracing.tracer import UNTRACED, Tracer
 from data_platform.publication.candidate import Candidate, Change, Published, Run, size_of
 from data_platform.publication.heads import Heads
 from data_platform.publication.lease import Leases
@@ -45,6 +57,7 @@ from data_platform.transforms.relations import qualified
 from data_platform.transforms.replacement import Target, replace_partitions, replace_table
 
 _DECISIONS = "decided_rows"
+_EVENT_DATE = "_event_date"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +70,15 @@ class _Pinned:
     @property
     def versions(self) -> dict[str, int]:
         return {str(name): snapshot.version for name, snapshot in self.snapshots.items()}
+
+    def bytes_to_read(self, days: DayRange | None) -> int:
+        """Of the files that a run over `days` has to look at."""
+        return sum(
+            sum(file.size_bytes for file in snapshot.overlapping(_EVENT_DATE, days.start, days.last))
+            if days is not None and _EVENT_DATE in snapshot.schema.names
+            else snapshot.size_bytes
+            for snapshot in self.snapshots.values()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +104,8 @@ class Materializer:
     recorder: Recorder
     recovery: Recovery
     metastore: Metastore
+    meter: Meter
+    tracer: Tracer = UNTRACED
 
     def materialize(self, name: DatasetName, *, run: Run, days: DayRange | None = None) -> Published:
         """Computes and publishes one dataset.
@@ -97,14 +121,28 @@ class Materializer:
             CommitConflict: other writers were first five times in a row.
         """
         dataset = self.project.dataset(name)
-        run = replace(run, started_at=self.recorder.clock.now(), days=days)  # one run may cover several datasets
-        self.recorder.started(str(name), run)
-        try:
-            with self.leases.hold(_ref(name).path):
-                return self._attempt(dataset, run, days)
-        except BaseException as error:
-            self.recorder.failed(str(name), run, error, is_blocked=isinstance(error, ContractViolation))
-            raise
+        about = {"run_id": run.id, "dataset": str(name), **({"partition": str(days)} if days else {})}
+        with (
+            self.meter.run(str(name), run.id),
+            self.tracer.span("step", parent=run.traceparent, follow=self._news(dataset), **about) as step,
+        ):
+            # One run may cover several datasets.
+            run = replace(run, started_at=self.recorder.clock.now(), days=days, traceparent=step.traceparent)
+            self.recorder.started(str(name), run)
+            try:
+                with self.leases.hold(_ref(name).path):
+                    return self._attempt(dataset, run, days)
+            except BaseException as error:
+                self.recorder.failed(str(name), run, error, is_blocked=isinstance(error, ContractViolation))
+                raise
+
+    def _news(self, dataset: Dataset) -> tuple[str, ...]:
+        """The traceparents of what the step goes on from; a run around it in this process goes on from it already."""
+        if current() is not None:
+            return ()
+        with suppress(PlatformError):  # a query that cannot be read is told by the attempt
+            return news_of(self.metastore, str(dataset.name), map(str, query_of(dataset).inputs))
+        return ()
 
     @retry(
         retry=retry_if_exception_type(CommitConflict),
@@ -115,13 +153,17 @@ class Materializer:
     def _attempt(self, dataset: Dataset, run: Run, days: DayRange | None) -> Published:
         query = query_of(dataset)
         dataset = completed(self.project, dataset, query)
-        pinned = self._pin(dataset, query)
-        self._refuse_blocked_inputs(dataset, query, days)
+        with span("pin"):
+            pinned = self._pin(dataset, query)
+            self._refuse_blocked_inputs(dataset, query, days)
+        came_in = pinned.bytes_to_read(days)
+        count(read=came_in)
         with self.engine.session() as con:
-            for name, snapshot in pinned.snapshots.items():
-                register_snapshot(con, str(name), snapshot)
-            target = self._target(dataset)
-            computed = self._compute(con, dataset, query, target, pinned, days)
+            with span("compute"):
+                for name, snapshot in pinned.snapshots.items():
+                    register_snapshot(con, str(name), snapshot)
+                target = self._target(dataset)
+                computed = self._compute(con, dataset, query, target, pinned, days)
             outcome = computed.outcome or Outcome()
             candidate = Candidate(
                 contract=dataset.contract,
@@ -139,7 +181,9 @@ class Materializer:
                 targets=self._targets(dataset, pinned),
                 input_sizes={str(name): size_of(snapshot.files) for name, snapshot in pinned.snapshots.items()},
             )
-            return self.publisher.publish(con, candidate)
+            published = self.publisher.publish(con, candidate)
+        count(logical_in=came_in)
+        return published
 
     def _pin(self, dataset: Dataset, query: Query) -> _Pinned:
         snapshots = {}

@@ -48,13 +48,16 @@ def prove(dataset: str | None, as_json: bool) -> int:
 @click.argument("head", required=False)
 @options.as_json
 @click.option("--markdown", "as_markdown", is_flag=True, help="Markdown, as a comment on a pull request.")
-def diff(base: str, head: str | None, as_json: bool, as_markdown: bool) -> int:
+@click.option("--record", "is_recorded", is_flag=True, help="Keep the verdicts in the metastore; for the deploy.")
+def diff(base: str, head: str | None, as_json: bool, as_markdown: bool, is_recorded: bool) -> int:
     """Compare the contracts of BASE with those of HEAD: each change with its verdict and everyone downstream.
 
     BASE and HEAD are folders of domains, contract files or git references (`origin/main`); without HEAD, the working
     tree. Exit code 1 where a breaking change has neither a major version nor a waiver.
     """
-    return work("contract_diff:diff", base=base, head=head, as_json=as_json, as_markdown=as_markdown)
+    return work(
+        "contract_diff:diff", base=base, head=head, as_json=as_json, as_markdown=as_markdown, is_recorded=is_recorded
+    )
 
 
 @contracts.command()

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from data_platform.connectors.file_drop.control_totals import promises
 from data_platform.connectors.file_drop.places import DroppedFile, FilePlace, LocalFolder, as_text
 from data_platform.connectors.options import Options, read_options
-from data_platform.connectors.protocol import Delivery, IsKnown, Place, Poll
+from data_platform.connectors.protocol import Delivery, IsKnown, Place, Poll, Promise
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.credentials import Credential, CredentialRef
 from data_platform.errors import ConfigurationError
@@ -47,9 +48,11 @@ class FileDropOptions(Options):
         path: glob, relative to the project's source folder unless absolute; or `s3://bucket/prefix/*.csv`.
         settle_seconds: files that changed less than this ago are left for a later poll: they may still be written.
         s3: access to the bucket; by default that of the platform's store.
+        control_totals: glob below the same folder, of files that say how many records each delivery has.
     """
 
     path: str
+    control_totals: str | None = None
     settle_seconds: float = Field(default=0, ge=0)
     s3: S3Access | None = None
 
@@ -65,7 +68,9 @@ class FileDrop:
         self._options = read_options(FileDropOptions, entry)
         access = self._options.s3
         self.credential = Credential(access.secret_access_key, place.clock) if access else None
-        self._place = self._open_place(place)
+        self._place = self._open_place(self._options.path, place)
+        totals = self._options.control_totals
+        self._totals = None if totals is None else self._open_place(totals, place)
         self._clock = place.clock
         self._digests = _DigestCache(place.spool / "file_drop" / f"{entry.name}.json")
 
@@ -104,8 +109,11 @@ class FileDrop:
     def close(self) -> None:
         """Nothing is open."""
 
-    def _open_place(self, place: Place) -> FilePlace:
-        path = self._options.path
+    def promises(self) -> Iterable[Promise]:
+        """What the control totals say."""
+        return () if self._totals is None else promises(self._totals, self._clock.now())
+
+    def _open_place(self, path: str, place: Place) -> FilePlace:
         if path.startswith("s3://"):
             from data_platform.connectors.file_drop.s3_prefix import (
                 S3Prefix,  # s3fs takes long to load, and folders need none
@@ -126,7 +134,9 @@ class FileDrop:
     def _settled(self) -> list[DroppedFile]:
         newest = self._clock.now().timestamp() - self._options.settle_seconds
         is_any = self._options.settle_seconds == 0  # clocks of stores and of this machine may differ
-        return [file for file in self._place.files() if is_any or file.modified_at <= newest]
+        totals = {file.path for file in self._totals.files()} if self._totals is not None else set()
+        found = (file for file in self._place.files() if file.path not in totals)
+        return [file for file in found if is_any or file.modified_at <= newest]
 
     def _collect(self, fresh: list[Delivery], is_known: IsKnown) -> None:
         """Adds the deliveries of one poll to `fresh`."""

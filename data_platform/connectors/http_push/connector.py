@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
 
+from data_platform.connectors.http_push.senders import take_senders
 from data_platform.connectors.http_push.spool_reader import SpoolPlace, SpoolReader
 from data_platform.connectors.http_push.write_ahead import WriteAhead
 from data_platform.connectors.options import Options, read_options
@@ -81,7 +82,7 @@ class HttpPush:
     def __init__(self, entry: ConnectorEntry, place: Place) -> None:
         self._name = entry.name
         self._options = read_options(HttpPushOptions, entry)
-        folder = _spool_folder(entry, place)
+        self._folder = folder = _spool_folder(entry, place)
         self._reader = SpoolReader(folder)
         self._taken = folder / "taken"
 
@@ -139,7 +140,12 @@ class HttpPush:
             if end == start:  # an append is under way
                 return None
             backlog = self._reader.rows_behind(end)
-            return Poll(deliveries=(file.finish(),), position_to=end.to_position(), backlog=backlog)
+            return Poll(
+                deliveries=(file.finish(),),
+                position_to=end.to_position(),
+                backlog=backlog,
+                traceparents=take_senders(self._folder),
+            )
 
     def _awaited(self, position: Mapping[str, Json]) -> SpoolPlace | None:
         until = time.monotonic() + _WAIT_SECONDS

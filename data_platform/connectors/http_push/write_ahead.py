@@ -52,7 +52,7 @@ class WriteAhead:
             FatalError: a frame before the last one is damaged.
         """
         make_folder(folder)
-        self._folder = folder
+        self.folder = self._folder = folder
         self._quota_bytes = quota_bytes
         self._segment_bytes = segment_bytes
         self._lock_file = _take(folder)

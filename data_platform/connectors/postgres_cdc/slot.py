@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import psycopg
-import structlog
 from pydantic import JsonValue
 
 from data_platform.connectors.postgres_cdc.lsn import lsn_number, lsn_text
 from data_platform.connectors.postgres_cdc.source import Connection, fetch_one
 from data_platform.errors import SourceGap
 from data_platform.observability.kept_log import KeptLog
+from data_platform.observability.logs.logger import get_logger
 
-_LOG = structlog.get_logger(__name__)
+_LOG = get_logger(__name__)
 _SLOT = """
 SELECT pg_current_wal_flush_lsn()::text, (SELECT system_identifier::text FROM pg_control_system()),
        s.slot_name IS NOT NULL, s.plugin::text, s.database::text, s.wal_status,

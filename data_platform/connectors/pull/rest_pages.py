@@ -35,6 +35,7 @@ from data_platform.connectors.pull.exact_json import json_line, read_json
 from data_platform.connectors.pull.rest_pull import Auth, CursorOption, RestPullOptions
 from data_platform.connectors.pull.window import Record
 from data_platform.errors import ConfigurationError, PlatformError, SourceRefused, SourceUnavailable
+from data_platform.observability.tracing.spans import outgoing
 
 _REFUSED = (401, 403)
 _BUSY = (408, 425, 429)
@@ -116,7 +117,7 @@ class _Api(RESTClient):
         )
         super().__init__(
             base_url=options.url,
-            headers=dict(options.headers),
+            headers=outgoing() | options.headers,
             auth=_auth(options.auth, secret),
             data_selector=options.data_selector,
             session=retrying.session,

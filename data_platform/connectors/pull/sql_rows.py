@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import cached_property, partial
@@ -75,6 +75,30 @@ class SqlRows:
         after = cursor.is_not(None) if start is None else cursor >= self._bound(start)
         for row in self._rows(self._select().where(after).order_by(cursor, *self._key)):
             yield Record(_line(row), rule.read(row[name]))
+
+    def by_day(self, name: str, first: date, end: date) -> list[tuple[date, int]]:
+        """How many rows there are of each UTC day from `first` on, before `end`, by a column of event time.
+
+        Raises:
+            SourceUnavailable, SourceRefused: see `protocol`.
+            ConfigurationError: the table has no such column.
+        """
+        if name not in self._table.c:
+            raise ConfigurationError(f"{self._options.table} has no column {name}, which count_by names")
+        column = self._table.c[name]
+        if self._options.is_sqlite:  # moments are texts there
+            day: Any = sa.func.substr(column, 1, 10)
+        elif getattr(column.type, "timezone", False) and self._engine.dialect.name == "postgresql":
+            day = sa.cast(sa.func.timezone("UTC", column), sa.Date)
+        else:
+            day = sa.cast(column, sa.Date)
+        bounds = (first.isoformat(), end.isoformat()) if self._options.is_sqlite else (first, end)
+        counted = sa.select(day, sa.func.count()).where(day >= bounds[0], day < bounds[1]).group_by(day)
+        with self._faults(), self._engine.connect() as connection:
+            found = connection.execute(counted).all()
+        counts = {date.fromisoformat(str(one)): int(count) for one, count in found}
+        days = (first + timedelta(days=number) for number in range((end - first).days))
+        return [(each, counts.get(each, 0)) for each in days]
 
     def close(self) -> None:
         """Closes every connection."""

@@ -7,7 +7,7 @@ own time. Rows without a cursor (NULL) are read in every poll.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -17,12 +17,15 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from data_platform.connectors.options import Options, read_options
-from data_platform.connectors.protocol import IsKnown, Place, Poll
+from data_platform.connectors.protocol import IsKnown, Place, Poll, Promise
 from data_platform.connectors.pull.connector import Pull, reader
 from data_platform.connectors.pull.cursors import CursorKind, CursorRule, overlap_fault
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.credentials import Credential, CredentialRef
 from data_platform.lakehouse.landing import Identity, Json
+from data_platform.metastore.source_counts import SOURCE
+
+COUNTED_DAYS = 2
 
 
 class SqlTableOptions(Options):
@@ -37,6 +40,7 @@ class SqlTableOptions(Options):
         columns: what is read besides cursor and key; everything where it is not given.
         full: there is no cursor: the whole table is read each time, and told by its content.
         chunk_rows: how many rows are held in memory.
+        count_by: a column of event time; rows of the last full days are counted by it, to be held against what arrived.
     """
 
     url: str
@@ -48,6 +52,7 @@ class SqlTableOptions(Options):
     columns: tuple[str, ...] = ()
     full: bool = False
     chunk_rows: int = Field(default=10_000, ge=1)
+    count_by: str | None = None
 
     @property
     def rule(self) -> CursorRule | None:
@@ -129,6 +134,18 @@ class SqlTable:
             return () if digest == self._current else (f"after/{digest}",)
         with self._rows() as rows:
             return self._pull.peek(position, rows.records)
+
+    def promises(self) -> Iterable[Promise]:
+        """How many rows the table has of each of the last full days, by `count_by`."""
+        column, now = self._options.count_by, self._place.clock.now()
+        if column is None:
+            return ()
+        with self._rows() as rows:
+            counts = rows.by_day(column, now.date() - timedelta(days=COUNTED_DAYS), now.date())
+        return [
+            Promise(partition=day.isoformat(), rows=count, provenance=SOURCE, confidence=1.0, said_at=now)
+            for day, count in counts
+        ]
 
     def acknowledge(self, position: Mapping[str, Json]) -> None:
         """The database is not told; what no later poll needs goes."""

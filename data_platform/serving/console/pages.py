@@ -14,6 +14,8 @@ from data_platform.catalog.search import Search
 from data_platform.catalog.walks import ColumnWalk, Walk, Walks
 from data_platform.connectors.heartbeat_map import heartbeat_map
 from data_platform.serving.console import graph, views
+from data_platform.serving.console.operations.routes import operations_routes
+from data_platform.serving.console.operations.signals import signal_tiles
 from data_platform.serving.console.rendering import dataset_href, lineage_href, page
 from data_platform.serving.parameters import Cursor, Depth, Direction
 from data_platform.serving.problems import problem_of
@@ -25,11 +27,12 @@ _PAGE = 30
 def console_routes(platform: Platform) -> APIRouter:
     """All pages over one platform."""
     routes = APIRouter()
+    routes.include_router(operations_routes(platform))
     store = platform.metastore.catalog
 
     @routes.get("/")
     def start() -> HTMLResponse:
-        return page("home.html", **views.home(platform))
+        return page("home.html", **views.home(platform), signals=signal_tiles(platform))
 
     @routes.get("/tiles/coverage")
     def coverage() -> HTMLResponse:

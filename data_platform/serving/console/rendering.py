@@ -13,6 +13,7 @@ from markupsafe import Markup
 from data_platform.catalog.naming import display_key
 from data_platform.lineage.names import PLATFORM
 from data_platform.metastore.catalog_reads import DatasetLine
+from data_platform.serving.console.operations.words import duration, share, size
 from data_platform.wiring import code_version
 
 LAYERS = ("raw", "curated", "served")
@@ -70,5 +71,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals.update(dataset_href=dataset_href, lineage_href=lineage_href)
-    made.filters["breakable"] = breakable
+    made.filters.update(breakable=breakable, duration=duration, share=share, size=size)
     return made

@@ -49,6 +49,7 @@ class Tile:
     label: str
     href: str = ""
     source: str = ""  # where the number comes from when the page is there already
+    tone: str = ""  # good, warn or bad; empty says neither
 
 
 def coverage(platform: Platform) -> Tile:

@@ -208,10 +208,10 @@ def test_the_commands_show_what_the_source_keeps(
         for sample in family.samples
         if sample.labels.get("source") == "items" and "source_log" in sample.name
     }
-    assert samples.pop("ingest_source_log_kept_bytes") > LIMIT
+    assert samples.pop("data_platform_ingest_source_log_kept_bytes") > LIMIT
     assert samples == {
-        "ingest_source_log_known": 1,
-        "ingest_source_log_limit_bytes": LIMIT,
-        "ingest_source_log_active": 0,
-        "ingest_source_log_lost": 0,
+        "data_platform_ingest_source_log_known": 1,
+        "data_platform_ingest_source_log_limit_bytes": LIMIT,
+        "data_platform_ingest_source_log_active": 0,
+        "data_platform_ingest_source_log_lost": 0,
     }

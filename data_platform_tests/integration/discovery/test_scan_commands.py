@@ -42,7 +42,7 @@ def test_a_healthy_store_ends_with_0_and_says_how_much_is_covered(typed: Type) -
     assert "6 with a contract (100.0%); 0 to settle" in said
     assert "6 with a contract (100.0%)" in typed("coverage")[2]
     assert document(typed, "coverage")["tables"]["ratio"] == 1.0
-    assert "catalog_coverage_ratio 1.0" in typed("metrics")[1]
+    assert "data_platform_catalog_coverage_ratio 1.0" in typed("metrics")[1]
     assert document(typed, "findings")["findings"] == []
     assert len(document(typed, "findings", "--all")["findings"]) == 8
 
@@ -57,8 +57,8 @@ def test_an_unmanaged_table_is_found_shown_rejected_and_moved(estate: Estate, ty
     assert "unmanaged" in typed("show", "curated.shop.extract")[1]
     assert "no contract" in typed("show", "curated.shop.extract")[1]
     numbers = typed("metrics")[1]
-    assert f"catalog_coverage_ratio {6 / 7}" in numbers
-    assert 'catalog_findings{decision="none",standing="unmanaged"} 1.0' in numbers
+    assert f"data_platform_catalog_coverage_ratio {6 / 7}" in numbers
+    assert 'data_platform_catalog_findings{decision="none",standing="unmanaged"} 1.0' in numbers
     code, out, said = typed("reject", "curated.shop.extract", "--reason", "an old export")
     assert code == 1
     assert "say --yes" in said

@@ -32,7 +32,9 @@ ADDRESSES = ("POST /api/v1/lineage", "POST /api/v1/lineage/batch", "GET /api/v1/
              "GET /api/v1/catalog/impact/{key}", "GET /api/v1/catalog/history/{key}",
              "GET /api/v1/catalog/coverage")  # fmt: skip
 DEEP = base64.urlsafe_b64encode(b"[" * 5_000).decode()
-PAGES = ("/", "/search", "/changes", "/connectors", "/datasets/{key}", "/lineage/{key}", "/graph/{key}")
+PAGES = ("/", "/search", "/changes", "/connectors", "/datasets/{key}", "/lineage/{key}", "/graph/{key}", "/on-call",
+         "/incidents", "/objectives", "/debug", "/costs")  # fmt: skip
+THINGS = ("/incidents/{key}", "/objectives/{key}", "/debug/runs/{key}", "/runbooks/{key}")
 
 any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 json_values = st.recursive(
@@ -61,6 +63,11 @@ asked = st.fixed_dictionaries(
         "depth": st.integers(-1, 120) | any_text,
         "direction": st.sampled_from(("both", "up", "down", "aside")),
         "section": st.sampled_from(("impact", "history", "runs", "ledger", "quality", "contract", "none")),
+        "page": st.integers(-1, 200_000) | any_text,
+        "domain": st.sampled_from(("shop", "none")) | any_text,
+        "dataset": st.sampled_from(KEYS) | any_text,
+        "state": st.sampled_from(("open", "met", "none")),
+        "failed": st.booleans() | any_text,
         "q": st.sampled_from(("orders", "column:revenue", "owner:Shop day", " ", '"', ":")) | any_text,
     },
 )
@@ -126,3 +133,12 @@ def test_no_page_ends_in_a_server_error(shop: Shop, address: str) -> None:
 
     often(send, 25, key=keys, query=asked)
     assert 200 in answered
+
+
+@pytest.mark.parametrize("address", THINGS)
+def test_no_incident_objective_or_run_ends_in_a_server_error(shop: Shop, address: str) -> None:
+    def send(key: str, query: dict[str, Any]) -> None:
+        answer = shop.client.get(address.format(key=quote(key, safe="")), params=query)
+        assert answer.status_code < 500, answer.text
+
+    often(send, 25, key=keys, query=asked)

@@ -63,7 +63,7 @@ def test_a_page_that_is_not_there_says_where_to_go_on(shop: Shop) -> None:
 def test_the_start_counts_the_datasets_of_each_domain(shop: Shop) -> None:
     text = shop.client.get("/").text
     assert re.search(r"shop</a> <span[^>]*>4 datasets<", text)
-    (source,) = re.findall(r'hx-get="(/tiles[^"]*)"', text)
+    (source,) = re.findall(r'hx-get="(/tiles/coverage)"', text)
     assert "<b>100%</b>" in shop.client.get(source).text
 
 

@@ -64,6 +64,9 @@ def state(found: Heartbeat | None, *, rows: int | None = 1, options: Options = H
         (beat(moved=3600, backlog=None), State.LIVE),
         (beat(moved=59, backlog=7), State.LIVE),
         (beat(moved=3600, started=30, backlog=7), State.LIVE),  # just started again
+        (beat(turned_at=NOW - seconds(3901)), State.STUCK),  # a thread beats, the loop hangs
+        (beat(turned_at=NOW - seconds(3899)), State.LIVE),
+        (ended(Phase.ENDED, ago=9999, turned_at=NOW - seconds(9999)), State.RESTING),
         (ended(Phase.STOPPED, ago=30, expected=-30), State.RESTING),
         (ended(Phase.STOPPED, ago=400, expected=-400), State.DEAD),
         (ended(Phase.ENDED, ago=9999), State.RESTING),

@@ -55,7 +55,7 @@ const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 
 const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
 function tellTimes() {
-  for (const time of document.querySelectorAll("time[datetime]")) {
+  for (const time of document.querySelectorAll("time[datetime]:not([data-exact])")) {
     const seconds = (new Date(time.dateTime) - Date.now()) / 1000;
     const unit = UNITS.find(([, size]) => Math.abs(seconds) >= size);
     time.title = new Date(time.dateTime).toLocaleString();
@@ -66,3 +66,22 @@ function tellTimes() {
 tellTimes();
 setInterval(tellTimes, 30000);
 document.addEventListener("htmx:after:swap", tellTimes);
+
+// a page that is no longer brought up to date must not look as if all were well
+const stale = document.querySelector("#stale");
+const tellStale = (isStale) => { if (stale) stale.hidden = !isStale; };
+document.addEventListener("htmx:error", () => tellStale(true));
+document.addEventListener("htmx:response:error", () => tellStale(true));
+document.addEventListener("htmx:after:swap", () => tellStale(false));
+
+// the row of pages scrolls sideways on a telephone: the page one is on is in sight
+const current = document.querySelector(".bar nav [aria-current]");
+if (current) current.parentElement.scrollLeft = current.offsetLeft - current.parentElement.offsetLeft - 40;
+
+for (const button of document.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  button.textContent = "Copied";
+});

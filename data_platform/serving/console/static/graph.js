@@ -1,16 +1,8 @@
 // Draws a lineage graph. Where everything stands is decided by the server; this only paints, pans and tells.
+import { resolved } from "./colours.js";
+
 const canvas = document.querySelector("#canvas");
 const side = document.querySelector("#side");
-
-// cytoscape knows no light-dark(): the browser resolves it on a real element
-function resolved(name) {
-  const probe = document.createElement("i");
-  probe.style.setProperty("color", `var(${name})`);
-  document.body.append(probe);
-  const found = getComputedStyle(probe).color;
-  probe.remove();
-  return found;
-}
 
 function style(isLarge) {
   const of = Object.fromEntries(
@@ -46,6 +38,7 @@ function light(graph, node) {
 }
 
 function tell(data) {
+  if (!side) return;
   const link = document.createElement("a");
   link.href = data.href;
   link.textContent = data.full;
@@ -96,8 +89,8 @@ async function draw() {
   graph.on("dbltap", "node", (event) => { location.href = event.target.data("href"); });
   graph.on("tap", (event) => { if (event.target === graph) graph.elements().removeClass("faded lit"); });
   document.addEventListener("theme", () => graph.style(style(isLarge)));
-  document.querySelector("#fit").addEventListener("click", () => graph.animate({ fit: { padding: 30 }, duration: 150 }));
-  document.querySelector("#find").addEventListener("input", (event) => {
+  document.querySelector("#fit")?.addEventListener("click", () => graph.animate({ fit: { padding: 30 }, duration: 150 }));
+  document.querySelector("#find")?.addEventListener("input", (event) => {
     const words = event.target.value.trim().toLowerCase();
     const found = words ? graph.nodes().filter((node) => node.data("full").toLowerCase().includes(words)) : graph.collection();
     graph.elements().removeClass("faded lit");

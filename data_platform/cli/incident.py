@@ -1,0 +1,163 @@
+"""The work of `incident`."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from data_platform.cli.environment import platform_here
+from data_platform.cli.output import print_json, print_table, say
+from data_platform.errors import ConfigurationError
+from data_platform.incidents.playbook import read_playbook
+from data_platform.incidents.report import report as report_of
+from data_platform.incidents.suppressing import suppression
+from data_platform.metastore.incidents import IncidentEntry
+from data_platform.wiring import Platform
+
+_SPAN = re.compile(r"(\d+)\s*([mhd])")
+_SHOWN = (
+    *("incident_id", "cause", "alert", "severity", "state", "owner", "recipient", "began_at", "detected_at"),
+    "acknowledged_by",
+)
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def list_incidents(*, is_all: bool, limit: int, as_json: bool) -> int:
+    """Prints incidents; 1 where one is open."""
+    with platform_here() as platform:
+        found = platform.metastore.operations.incidents.recent(is_open=not is_all, limit=limit)
+    if as_json:
+        print_json(found)
+    else:
+        columns = ("id", "severity", "state", "since", "what", "owner", "told")
+        print_table("", columns, [_row(one) for one in found])
+        if not found:
+            say("nothing is wrong" if not is_all else "nothing was ever wrong")
+    return 1 if any(not one.is_over for one in found) else 0
+
+
+def show(*, incident_id: str, as_json: bool) -> int:
+    """Prints one incident."""
+    with platform_here() as platform:
+        incident = platform.people.find(incident_id)
+        told = _everything(platform, incident)
+    if as_json:
+        print_json(told)
+        return 0
+    print_table(
+        incident.title,
+        ("what", "is"),
+        [*((key, told["incident"][key]) for key in _SHOWN), ("runbook", incident.detail.get("runbook", ""))],
+    )
+    radius = incident.detail.get("blast_radius", {})
+    say(f"hits {radius.get('count', 0)} datasets of {', '.join(radius.get('owners', ())) or 'nobody'}")
+    rows = [(s.alert, s.subject, s.first_seen, s.cleared_at, _said(s.evidence)) for s in told["symptoms"][:50]]
+    print_table("\nsymptoms", ("alert", "of", "since", "until", "evidence"), rows)
+    changes = [(c.get("what"), c.get("from", ""), c.get("to", ""), c.get("at")) for c in incident.detail["changes"]]
+    if changes:
+        print_table("\nlast changes before", ("what", "from", "to", "at"), changes)
+    print_table("\nhistory", ("at", "who", "what", ""), [(e.at, e.who, e.kind, e.detail) for e in told["history"]])
+    notes = [(n.kind, n.severity, n.recipient, n.channel, n.delivered_at, n.error) for n in told["notifications"]]
+    print_table("\nnotifications", ("kind", "severity", "to", "through", "delivered", "error"), notes)
+    return 0
+
+
+def ack(*, incident_id: str, note: str, who: str | None) -> int:
+    """Takes an incident."""
+    with platform_here() as platform:
+        taken = platform.people.acknowledge(incident_id, who=acting(who), note=note)
+    say(f"{taken.incident_id} is {taken.acknowledged_by}'s: {taken.title}")
+    return 0
+
+
+def resolve(*, incident_id: str, reason: str, who: str | None) -> int:
+    """Ends an incident."""
+    with platform_here() as platform:
+        ended = platform.people.resolve(incident_id, who=acting(who), reason=reason)
+    say(f"{ended.incident_id} is resolved: {reason}")
+    return 0
+
+
+def suppress(*, ticket: str, scope: str, lasts: str, reason: str, who: str | None) -> int:
+    """Declares a suppression."""
+    with platform_here() as platform:
+        entry = suppression(
+            ticket=ticket,
+            scope=scope,
+            starts_at=platform.clock.now(),
+            lasts=_span(lasts),
+            who=acting(who),
+            reason=reason,
+        )
+        platform.metastore.operations.suppressions.declare(entry)
+    say(f"nothing is opened about {scope} until {entry.expires_at:%Y-%m-%d %H:%M} UTC ({ticket})")
+    return 0
+
+
+def decide(*, incident_id: str, playbook: str, answers: Sequence[str], who: str | None) -> int:
+    """Walks a playbook, and keeps the answers."""
+    tree = read_playbook(playbook)
+    given = {name: said for name, _, said in (answer.partition("=") for answer in answers)}
+    outcome = tree.walk(given)
+    if outcome.question is not None:
+        say(f"{outcome.question.name}: {outcome.question.ask} ({' | '.join(outcome.question.answers)})")
+        return 1
+    with platform_here() as platform:
+        detail = f"{playbook}: {', '.join(f'{k}={v}' for k, v in given.items())}: {outcome.decision}"
+        platform.people.note(incident_id, who=acting(who), kind="decided", detail=detail)
+    say(outcome.decision)
+    return 0
+
+
+def report(*, days: int, as_json: bool) -> int:
+    """Prints the times and the noise."""
+    with platform_here() as platform:
+        now = platform.clock.now()
+        found = report_of(platform.metastore, since=now - timedelta(days=days), until=now)
+    if as_json:
+        print_json(found)
+    else:
+        rows = [(key, _said(value)) for key, value in asdict(found).items()]
+        print_table(f"the last {days} days", ("what", "is"), rows)
+    return 0
+
+
+def acting(who: str | None) -> str:
+    """Who does it."""
+    return who or getpass.getuser()
+
+
+def _everything(platform: Platform, incident: IncidentEntry) -> Mapping[str, Any]:
+    store, ids = platform.metastore.operations, [incident.incident_id]
+    return {
+        "incident": asdict(incident),
+        "symptoms": store.symptoms.of(ids),
+        "history": store.incident_events.of(incident.incident_id),
+        "notifications": store.notifications.of(ids),
+    }
+
+
+def _row(one: IncidentEntry) -> tuple[object, ...]:
+    since = f"{one.detected_at:%Y-%m-%d %H:%M}"
+    return (one.incident_id, one.severity.value, one.state.value, since, one.title, one.owner, one.recipient)
+
+
+def _said(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={inner}" for key, inner in value.items())
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def _span(text: str) -> timedelta:
+    found = _SPAN.fullmatch(text.strip())
+    if found is None:
+        raise ConfigurationError(f"{text!r} is no span of time; write 30m, 2h or 1d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})

@@ -1,0 +1,82 @@
+"""The work of `watch` and `breaker`."""
+
+from __future__ import annotations
+
+import signal
+from datetime import timedelta
+
+from data_platform.cli.environment import platform_here
+from data_platform.cli.incident import acting
+from data_platform.cli.output import print_json, print_table, say
+from data_platform.incidents.rules.platform import WATCH
+from data_platform.incidents.watch import Tick, Watchman
+from data_platform.metastore.operations_tables import BreakerState
+from data_platform.wiring import Platform
+
+_BEATS_MAY_MISS = 3
+_LEAST = timedelta(seconds=60)
+
+
+def watch(*, is_once: bool, every: float, is_expecting: bool, as_json: bool) -> int:
+    """Watches until SIGTERM or SIGINT; once; or says whether somebody watches."""
+    if is_expecting:
+        with platform_here() as platform:
+            return _expect(platform, as_json=as_json)
+    if is_once:
+        with platform_here() as platform:
+            tick = platform.watch.tick(every_seconds=every)
+        return _tell(tick, as_json=as_json)
+    ends = (signal.SIGTERM, signal.SIGINT)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # threads inherit it, so that only the wait below sees a signal
+    with platform_here() as platform, Watchman(platform.watch, every_seconds=every):
+        say(f"watching every {every:g} s; Ctrl-C ends it")
+        signal.sigwait(ends)
+    return 0
+
+
+def list_breakers(*, as_json: bool) -> int:
+    """Prints breakers; 1 where one is not closed."""
+    with platform_here() as platform:
+        found = platform.metastore.operations.breakers.all()
+    if as_json:
+        print_json(found)
+    else:
+        rows = [(one.name, one.state.value, one.failures, one.changed_at, one.next_try_at, one.error) for one in found]
+        print_table("", ("breaker", "state", "failures", "since", "next try", "error"), rows)
+    return 1 if any(one.state is not BreakerState.CLOSED for one in found) else 0
+
+
+def reset_breaker(*, name: str, who: str | None) -> int:
+    """Closes a breaker."""
+    with platform_here() as platform:
+        before = platform.breakers.reset(name, who=acting(who))
+    say(f"{name} was {before.state.value} after {before.failures} failures, and is closed")
+    return 0
+
+
+def _expect(platform: Platform, *, as_json: bool) -> int:
+    beat = platform.metastore.operations.component_beats.of(WATCH)
+    now = platform.clock.now()
+    is_at_work = beat is not None and now - beat.beat_at <= max(
+        _BEATS_MAY_MISS * timedelta(seconds=beat.expected_every_seconds), _LEAST
+    )
+    if as_json:
+        print_json({"is_at_work": is_at_work, "beat": beat})
+    elif beat is None:
+        say("no watch was ever at work; start `data-platform watch` or `data-platform serve`")
+    else:
+        ago = int((now - beat.beat_at).total_seconds())
+        said = f"; what did not work: {beat.detail}" if beat.detail else ""
+        say(f"the watch of {beat.instance} beat {ago} s ago{said}")
+    return 0 if is_at_work else 1
+
+
+def _tell(tick: Tick, *, as_json: bool) -> int:
+    if as_json:
+        print_json(tick)
+    else:
+        sent = ", ".join(f"{count} {word}" for word, count in tick.sent.items() if count) or "nothing to send"
+        say(f"{tick.symptoms} symptoms; {sent}")
+        for stage, why in tick.failed.items():
+            say(f"did not work: {stage} ({why})")
+    return 3 if tick.failed else 0

@@ -1,0 +1,276 @@
+"""What a month cost, by dataset, domain, owner, cost centre or a cost tag; and what one owner is charged for.
+
+Costs are added up in the database. What is shown here is exact; only statements are in cents.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from data_platform.clock import Clock
+from data_platform.contracts.domain_files import Domain
+from data_platform.contracts.model import Layer
+from data_platform.costs.allocation import in_cents, rounded, split_shared
+from data_platform.costs.budgets import BudgetStanding, period_of
+from data_platform.costs.charges import Charge, Covered, charges, covered
+from data_platform.costs.grouping import grouped, merged, naming
+from data_platform.costs.prices import PriceList, SharedMethod
+from data_platform.errors import ConfigurationError
+from data_platform.metastore.engine import Metastore
+
+GRACE = timedelta(minutes=2)  # after it, a run that leaves no meter will not leave one any more
+_TERABYTE = Decimal(10**12)
+_RAW = f"{Layer.RAW.value}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostOf:
+    """What one group cost, in the currency of the report.
+
+    Attributes:
+        name: of the dataset, domain, owner …; `untagged` where nobody is named.
+        compute, memory, transfer, storage: direct costs. shared: its part of the platform's own work.
+        logical_bytes_in: of a dataset, what it worked on; of any other group, what its raw datasets took in.
+        stored_bytes: on average over the days of the report.
+    """
+
+    name: str
+    compute: Decimal
+    memory: Decimal
+    transfer: Decimal
+    storage: Decimal
+    shared: Decimal
+    runs: int
+    cpu_seconds: float
+    bytes_read: int
+    bytes_written: int
+    logical_bytes_in: int
+    stored_bytes: int
+
+    @property
+    def total(self) -> Decimal:
+        """All of it."""
+        return self.compute + self.memory + self.transfer + self.storage + self.shared
+
+    @property
+    def compute_per_tb(self) -> Decimal | None:
+        """Compute, memory and transfer for each terabyte (10^12 bytes) that came in; None where nothing did."""
+        return self._per_tb(self.compute + self.memory + self.transfer)
+
+    @property
+    def storage_per_tb(self) -> Decimal | None:
+        """Storage for each terabyte that came in; None where nothing did."""
+        return self._per_tb(self.storage)
+
+    def _per_tb(self, amount: Decimal) -> Decimal | None:
+        return amount * _TERABYTE / self.logical_bytes_in if self.logical_bytes_in else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmetered:
+    """Runs that died before their meter could be written.
+
+    Attributes:
+        estimate: what they would have cost as the dataset's other runs did; None where there are none. In no total.
+    """
+
+    dataset: str
+    runs: int
+    estimate: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What the days from `first` to `last`, both included, cost. The totals of `costs` add up to `total`.
+
+    Attributes:
+        by: dataset, domain, owner, cost_centre or `tag:<key>`.
+        shared: the platform's own work, which `shared_method` splits.
+        untagged: what datasets cost that lack an owner, a cost centre or cost tags; a part of `total`.
+        price_list: the file that the prices are from.
+    """
+
+    first: date
+    last: date
+    by: str
+    currency: str
+    price_list: str
+    shared_method: SharedMethod
+    total: Decimal
+    shared: Decimal
+    costs: tuple[CostOf, ...]
+    whole: CostOf
+    untagged: Decimal
+    untagged_datasets: tuple[str, ...]
+    unmetered: tuple[Unmetered, ...]
+    budgets: tuple[BudgetStanding, ...]
+    storage_days: Covered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementLine:
+    """What a dataset is charged, in cents."""
+
+    dataset: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What one owner is charged for a month, in cents. All owners' totals add up to the month's, rounded."""
+
+    owner: str
+    first: date
+    last: date
+    currency: str
+    shared_method: SharedMethod
+    total: Decimal
+    lines: tuple[StatementLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """Reads meters and answers for what they cost.
+
+    Attributes:
+        price_list: asked for with each report, so that a new file holds at once.
+        domains: whose budgets are shown.
+    """
+
+    metastore: Metastore
+    clock: Clock
+    price_list: Callable[[], PriceList]
+    domains: Sequence[Domain]
+
+    def report(self, month: date | None = None, *, by: str = "domain") -> Report:
+        """What a month cost until now.
+
+        Args:
+            month: any day of it; the present one by default.
+            by: one of `grouping.WAYS`, or `tag:<key>`.
+
+        Raises:
+            ConfigurationError: costs cannot be shown that way, or the month has not begun.
+            FaultyProject: the price list has faults.
+        """
+        name_of, price_list = naming(by), self.price_list()
+        first, last = self._month(month)
+        direct = charges(self.metastore, price_list, first, last)
+        borne = split_shared(direct, price_list.shared)
+        groups = grouped(borne, name_of)
+        days = max((last - first).days + 1, 1)
+        untagged = [charge for charge in borne if charge.is_untagged]
+        whole = merged(borne)
+        return Report(
+            first=first,
+            last=last,
+            by=by,
+            currency=price_list.currency,
+            price_list=price_list.path,
+            shared_method=price_list.shared,
+            total=whole.total,
+            shared=sum((charge.direct for charge in direct if charge.is_shared), Decimal(0)),
+            costs=tuple(sorted((_cost(*group, days=days, by=by) for group in groups), key=_dearest_first)),
+            whole=_cost("total", borne, days=days, by=by),
+            untagged=sum((charge.total for charge in untagged), Decimal(0)),
+            untagged_datasets=tuple(sorted({charge.dataset for charge in untagged})),
+            unmetered=self._unmetered(direct, first, last),
+            budgets=self._budgets(price_list, last),
+            storage_days=covered(self.metastore, first, last),
+        )
+
+    def statement(self, owner: str, month: date | None = None) -> Statement:
+        """What one owner is charged.
+
+        Raises:
+            ConfigurationError: nothing of that month is the owner's, or it has not begun.
+        """
+        price_list = self.price_list()
+        first, last = self._month(month)
+        borne = split_shared(charges(self.metastore, price_list, first, last), price_list.shared)
+        groups = grouped(borne, naming("owner"))
+        owed = dict(groups)
+        if owner not in owed:
+            known = ", ".join(sorted(owed)) or "nobody"
+            raise ConfigurationError(f"nothing of {first:%Y-%m} is charged to {owner!r}; charged are: {known}")
+        sums = [merged(own).total for _, own in groups]
+        totals = dict(zip(owed, rounded(sums, in_cents(sum(sums, Decimal(0)))), strict=True))
+        of_datasets = grouped(owed[owner], naming("dataset"))
+        amounts = rounded([merged(own).total for _, own in of_datasets], totals[owner])
+        lines = [
+            StatementLine(dataset=name, amount=amount) for (name, _), amount in zip(of_datasets, amounts, strict=True)
+        ]
+        return Statement(
+            owner=owner,
+            first=first,
+            last=last,
+            currency=price_list.currency,
+            shared_method=price_list.shared,
+            total=totals[owner],
+            lines=tuple(sorted(lines, key=lambda line: (-line.amount, line.dataset))),
+        )
+
+    def _month(self, month: date | None) -> tuple[date, date]:
+        """The first day of a month, and its last one or, of the present one, today."""
+        today = self.clock.now().date()
+        day = month or today
+        if day.replace(day=1) > today:
+            raise ConfigurationError(f"{day:%Y-%m} has not begun; name a month up to {today:%Y-%m}")
+        return day.replace(day=1), min(day.replace(day=monthrange(day.year, day.month)[1]), today)
+
+    def _unmetered(self, direct: Sequence[Charge], first: date, last: date) -> tuple[Unmetered, ...]:
+        known = {name: merged(own) for name, own in grouped(direct, naming("dataset"))}
+        found = self.metastore.operations.run_meters.unmetered(first, last, now=self.clock.now(), grace=GRACE)
+        return tuple(
+            Unmetered(dataset=one.dataset, runs=one.runs, estimate=_estimate(known.get(one.dataset), one.runs))
+            for one in found
+        )
+
+    def _budgets(self, price_list: PriceList, last: date) -> tuple[BudgetStanding, ...]:
+        standings = []
+        spent: dict[tuple[date, date], dict[str, Decimal]] = {}
+        for domain in self.domains:
+            if domain.budget is None:
+                continue
+            first, end = period_of(last, domain.budget.period)
+            span = (first, min(end, self.clock.now().date()))
+            if span not in spent:
+                borne = split_shared(charges(self.metastore, price_list, *span), price_list.shared)
+                spent[span] = {name: merged(own).total for name, own in grouped(borne, naming("domain"))}
+            amount = spent[span].get(domain.name, Decimal(0))
+            standings.append(BudgetStanding.of(domain, span, amount, price_list.currency))
+        return tuple(standings)
+
+
+def _cost(name: str, own: Sequence[Charge], *, days: int, by: str) -> CostOf:
+    sums = merged(own)
+    # Of what came in, each byte once: what a dataset reads of another came in there already.
+    entering = own if by == "dataset" and name != "total" else [c for c in own if c.dataset.startswith(_RAW)]
+    return CostOf(
+        name=name,
+        compute=sums.compute,
+        memory=sums.memory,
+        transfer=sums.transfer,
+        storage=sums.storage,
+        shared=sums.shared,
+        runs=sums.runs,
+        cpu_seconds=sums.cpu_seconds,
+        bytes_read=sums.bytes_read,
+        bytes_written=sums.bytes_written,
+        logical_bytes_in=sum(charge.logical_bytes_in for charge in entering),
+        stored_bytes=round(sums.stored_byte_days / days),
+    )
+
+
+def _dearest_first(cost: CostOf) -> tuple[Decimal, str]:
+    return (-cost.total, cost.name)
+
+
+def _estimate(known: Charge | None, runs: int) -> Decimal | None:
+    if known is None or not known.runs:
+        return None
+    return (known.direct - known.storage) / known.runs * runs

@@ -1,0 +1,143 @@
+"""How an incident goes on: mitigated, resolved, raised, escalated, reopened, and whom each of that is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from data_platform.incidents.model import RECOVERY, Alert, Estate, Symptom
+from data_platform.incidents.routing import Routes
+from data_platform.incidents.suppressing import covers_symptom
+from data_platform.incidents.turn import Turn
+from data_platform.metastore.incidents import IncidentEntry
+from data_platform.metastore.notifications import NotificationEntry
+from data_platform.metastore.operations_tables import IncidentSeverity, IncidentState
+from data_platform.metastore.suppressions import SuppressionEntry
+from data_platform.metastore.symptoms import SymptomEntry
+
+OPENED, RAISED, ESCALATED, RESOLVED = "opened", "raised", "escalated", "resolved"
+NO_CHANNEL = "no channel: name one in routes.yaml (DATA_PLATFORM_ROUTES)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifecycle:
+    """What a turn makes of the incidents that go on, after every symptom is where it belongs."""
+
+    turn: Turn
+    routes: Routes
+    estate: Estate
+    suppressions: Sequence[SuppressionEntry]
+
+    def go_on(self) -> None:
+        """Looks at every incident once."""
+        for incident in self.turn.going_on:
+            lasting = self.turn.lasting(incident)
+            if not lasting:
+                self._calm(incident)
+                continue
+            incident = self._back(incident)
+            incident = self._raise(incident, lasting)
+            self._escalate(incident, lasting)
+
+    @staticmethod
+    def reopened(turn: Turn, incident: IncidentEntry) -> IncidentEntry:
+        """An incident that came back within its damping window; it has to be acknowledged anew."""
+        back = replace(
+            incident,
+            state=IncidentState.OPEN,
+            resolved_at=None,
+            resolved_by="",
+            mitigated_at=None,
+            acknowledged_at=None,
+            acknowledged_by="",
+            pressing_since=turn.now,
+            reopened=incident.reopened + 1,
+        )
+        turn.say(incident, "reopened")
+        return turn.change(back)
+
+    @staticmethod
+    def tell(turn: Turn, routes: Routes, incident: IncidentEntry, kind: str, *, recipient: str = "") -> None:
+        """Queues a notification; asked for again, it is the same one."""
+        to = recipient or incident.recipient
+        channel = next(iter(routes.channels_of(to)), "")
+        note = NotificationEntry(
+            incident_id=incident.incident_id,
+            kind=kind,
+            channel=channel,
+            recipient=to,
+            severity=incident.severity.value,
+            created_at=turn.now,
+            next_attempt_at=turn.now if channel else None,
+            error="" if channel else NO_CHANNEL,
+        )
+        turn.notes.append(note)
+        if incident.notified_at is None:
+            turn.change(replace(incident, notified_at=turn.now))
+
+    def _calm(self, incident: IncidentEntry) -> None:
+        if incident.state is not IncidentState.MITIGATED or incident.mitigated_at is None:
+            incident = replace(incident, state=IncidentState.MITIGATED, mitigated_at=self.turn.now)
+            self.turn.change(incident)
+            self.turn.say(incident, "mitigated")
+        elif self.turn.now - incident.mitigated_at >= RECOVERY:
+            incident = replace(incident, state=IncidentState.RESOLVED, resolved_at=self.turn.now)
+            self.turn.change(incident)
+            self.turn.say(incident, RESOLVED, "all was well for long enough")
+            self._tell_end(incident)
+
+    def _tell_end(self, incident: IncidentEntry) -> None:
+        """Those who were told of its opening."""
+        told = self.turn.store.notifications.of([incident.incident_id], tx=self.turn.tx)
+        for recipient in dict.fromkeys(note.recipient for note in told if note.kind == OPENED):
+            Lifecycle.tell(self.turn, self.routes, incident, RESOLVED, recipient=recipient)
+
+    def _back(self, incident: IncidentEntry) -> IncidentEntry:
+        if incident.state is not IncidentState.MITIGATED:
+            return incident
+        state = IncidentState.ACKNOWLEDGED if incident.acknowledged_at else IncidentState.OPEN
+        self.turn.say(incident, "failing_again")
+        return self.turn.change(replace(incident, state=state, mitigated_at=None))
+
+    def _raise(self, incident: IncidentEntry, lasting: Sequence[SymptomEntry]) -> IncidentEntry:
+        page = next((one for one in lasting if one.severity is IncidentSeverity.PAGE), None)
+        if incident.severity is IncidentSeverity.PAGE or page is None:
+            return incident
+        raised = replace(
+            incident,
+            severity=IncidentSeverity.PAGE,
+            state=IncidentState.OPEN,  # who took the ticket has not taken the page
+            acknowledged_at=None,
+            acknowledged_by="",
+            pressing_since=self.turn.now,
+        )
+        self.turn.change(raised)
+        self.turn.say(raised, RAISED, f"{page.alert} of {page.subject}")
+        Lifecycle.tell(self.turn, self.routes, raised, RAISED)
+        return raised
+
+    def _escalate(self, incident: IncidentEntry, lasting: Sequence[SymptomEntry]) -> None:
+        waited = self.turn.now - incident.pressing_since
+        is_waiting = incident.state is IncidentState.OPEN and incident.escalated_at is None
+        if not is_waiting or waited < self.routes.patience(incident.severity) or self._is_covered(lasting):
+            return
+        escalated = self.turn.change(replace(incident, escalated_at=self.turn.now))
+        self.turn.say(escalated, ESCALATED, f"nobody acknowledged it for {int(waited.total_seconds() // 60)} minutes")
+        Lifecycle.tell(self.turn, self.routes, escalated, ESCALATED, recipient=self.routes.platform.name)
+
+    def _is_covered(self, lasting: Sequence[SymptomEntry]) -> bool:
+        return bool(self.suppressions) and all(
+            covers_symptom(
+                self.suppressions,
+                Symptom(
+                    alert=Alert(one.alert),
+                    subject=one.subject,
+                    severity=one.severity,
+                    dataset=one.dataset,
+                    began_at=one.began_at,
+                    ready_at=None,
+                ),
+                domain=self.estate.domain_of(one.dataset),
+            )
+            for one in lasting
+        )

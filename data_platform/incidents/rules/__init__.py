@@ -1,0 +1,1 @@
+"""From facts to symptoms: one file for each family of rules."""

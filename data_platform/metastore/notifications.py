@@ -1,0 +1,109 @@
+"""The queue of notifications: what is to be sent about which incident, to whom, through which channel.
+
+How to send is in `incidents.delivery`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from data_platform.metastore.database import Database, Transaction
+from data_platform.metastore.operations_tables import NOTIFICATIONS
+from data_platform.metastore.repository import Repository, insert, rows_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationEntry:
+    """One message to one recipient through one channel.
+
+    Attributes:
+        kind: opened, raised, escalated or resolved.
+        channel: empty where the recipient has none.
+        attempts: how many were begun.
+        next_attempt_at: not before then; None: never again, it was delivered, handed to another channel or has none.
+        error: why the last attempt failed, without addresses.
+        id: given by the database; the message carries it, so that a receiver can tell a repeat.
+    """
+
+    incident_id: str
+    kind: str
+    channel: str
+    recipient: str
+    severity: str
+    created_at: datetime
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    delivered_at: datetime | None = None
+    error: str = ""
+    id: int | None = None
+
+
+class Notifications(Repository[NotificationEntry]):
+    """A notification is queued once for each incident, kind, channel and severity, however often it is asked for."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, NOTIFICATIONS, NotificationEntry)
+
+    def queue(self, entries: Iterable[NotificationEntry], *, tx: Transaction | None = None) -> int:
+        """Adds what is not there; gives the number added."""
+        rows = [{name: value for name, value in row.items() if name != "id"} for row in rows_of(entries)]
+        if not rows:
+            return 0
+        key = ["incident_id", "kind", "channel", "severity"]
+        with self._database.writing(tx) as connection:
+            statement = insert(connection, NOTIFICATIONS).on_conflict_do_nothing(index_elements=key)
+            return sum(connection.execute(statement, row).rowcount for row in rows)
+
+    def due(self, now: datetime, *, limit: int = 100, tx: Transaction | None = None) -> tuple[NotificationEntry, ...]:
+        """Those whose time has come, in the order in which they were queued."""
+        line = NOTIFICATIONS.c
+        is_due = (line.delivered_at.is_(None), line.next_attempt_at.is_not(None), line.next_attempt_at <= now)
+        return self._select(sa.select(NOTIFICATIONS).where(*is_due).order_by(line.id).limit(limit), tx=tx)
+
+    def claim(self, one: NotificationEntry, *, until: datetime, tx: Transaction | None = None) -> bool:
+        """Begins an attempt that nobody else makes until then; False where another process was first."""
+        line = NOTIFICATIONS.c
+        is_mine = (line.id == one.id, line.attempts == one.attempts, line.delivered_at.is_(None))
+        values = {"attempts": one.attempts + 1, "next_attempt_at": until}
+        return self._change(is_mine, values, tx=tx) == 1
+
+    def delivered(self, one: NotificationEntry, *, at: datetime, tx: Transaction | None = None) -> None:
+        """Notes that a channel took it."""
+        values = {"delivered_at": at, "next_attempt_at": None, "error": ""}
+        self._change((NOTIFICATIONS.c.id == one.id,), values, tx=tx)
+
+    def failed(
+        self, one: NotificationEntry, *, error: str, next_at: datetime | None, tx: Transaction | None = None
+    ) -> None:
+        """Notes that a channel did not take it; None as the next time gives up on this channel."""
+        self._change((NOTIFICATIONS.c.id == one.id,), {"error": error, "next_attempt_at": next_at}, tx=tx)
+
+    def of(self, incident_ids: Collection[str], *, tx: Transaction | None = None) -> tuple[NotificationEntry, ...]:
+        """All notifications of incidents, in the order in which they were queued."""
+        line = NOTIFICATIONS.c
+        found = sa.select(NOTIFICATIONS).where(line.incident_id.in_(list(incident_ids))).order_by(line.id)
+        return self._select(found, tx=tx)
+
+    def since(self, moment: datetime, *, tx: Transaction | None = None) -> tuple[NotificationEntry, ...]:
+        """All notifications queued at a moment or later."""
+        line = NOTIFICATIONS.c
+        return self._select(sa.select(NOTIFICATIONS).where(line.created_at >= moment).order_by(line.id), tx=tx)
+
+    def waiting(self, *, tx: Transaction | None = None) -> int:
+        """How many are not delivered and still tried."""
+        line = NOTIFICATIONS.c
+        still = (line.delivered_at.is_(None), line.next_attempt_at.is_not(None))
+        count = sa.select(sa.func.count()).select_from(NOTIFICATIONS).where(*still)
+        with self._database.reading(tx) as connection:
+            return int(connection.execute(count).scalar_one())
+
+    def _change(
+        self, conditions: Iterable[sa.ColumnElement[bool]], values: Mapping[str, Any], *, tx: Transaction | None
+    ) -> int:
+        with self._database.writing(tx) as connection:
+            return connection.execute(NOTIFICATIONS.update().where(*conditions).values(**values)).rowcount

@@ -1,0 +1,1 @@
+"""Objectives: what is promised of indicators, as OpenSLO documents; budgets and how fast they go."""

@@ -1,0 +1,65 @@
+"""Whether something may be deployed: not onto datasets whose error budget goes too fast, nor above readers of such."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from data_platform.metastore.objectives import ObjectiveEntry
+from data_platform.metastore.operations_tables import ObjectiveState
+from data_platform.observability.objectives.burn import FAST, SLOW
+from data_platform.observability.objectives.model import PLATFORM
+
+PLAYBOOKS = {FAST: "slo_fast_burn", SLOW: "slo_slow_burn"}
+STALE = timedelta(minutes=15)  # an older judgement says nothing about now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateVerdict:
+    """What the gate says.
+
+    Attributes:
+        burning: objectives whose budget goes too fast, in the short and in the long window of a pair.
+        unknown: those of which nothing can be said now.
+        asked: how many objectives were looked at.
+    """
+
+    burning: tuple[ObjectiveEntry, ...]
+    unknown: tuple[ObjectiveEntry, ...]
+    asked: int
+
+    def is_open(self, *, is_strict: bool = False) -> bool:
+        """Whether nothing speaks against it; `is_strict` counts the unknown as speaking against it."""
+        return not self.burning and not (is_strict and (self.unknown or not self.asked))
+
+    @property
+    def reason(self) -> str:
+        """What speaks against it, in one line."""
+        return "; ".join(burn_in_words(entry) for entry in self.burning)
+
+
+def ask(entries: Iterable[ObjectiveEntry], datasets: Collection[str], *, now: datetime) -> GateVerdict:
+    """Looks at the objectives of datasets, of their domains and of the platform."""
+    domains = {dataset.split(".")[1] for dataset in datasets}
+    asked = [one for one in entries if _concerns(one, datasets, domains)]
+    fresh = [one for one in asked if now - one.evaluated_at <= STALE]
+    return GateVerdict(
+        burning=tuple(one for one in fresh if one.detail.get("burning")),
+        unknown=tuple(one for one in asked if one not in fresh or one.state is ObjectiveState.UNKNOWN),
+        asked=len(asked),
+    )
+
+
+def burn_in_words(entry: ObjectiveEntry) -> str:
+    """`freshness.… burns 3.1 times too fast over 6h and 2.4 over 3d: playbook slo_slow_burn`."""
+    burning = str(entry.detail.get("burning"))
+    windows = ("1h", "6h") if burning == FAST else ("6h", "3d")
+    rates = " and ".join(f"{entry.burn[name]:.1f} over {name}" for name in windows if entry.burn.get(name) is not None)
+    return f"{entry.objective} burns its error budget {rates} times too fast: playbook {PLAYBOOKS[burning]}"
+
+
+def _concerns(entry: ObjectiveEntry, datasets: Collection[str], domains: Collection[str]) -> bool:
+    if "." in entry.subject:
+        return entry.subject.split("/")[0] in datasets
+    return entry.subject == PLATFORM or entry.subject in domains

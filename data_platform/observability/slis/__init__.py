@@ -1,0 +1,1 @@
+"""What is measured of datasets and of the platform: one file for each indicator."""

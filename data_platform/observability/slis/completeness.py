@@ -1,0 +1,139 @@
+"""M4, completeness: of the records that a source says it had, how many arrived (read or rejected, none of them lost).
+
+An expectation comes from somewhere, and the value says where: counted at the source, in a manifest delivered beside
+the data, or a forecast from the same weekdays before. How many records our own reader saw is no expectation: what it
+did not see, it cannot miss. A forecast never makes anything bad, only unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from data_platform.metastore.sli_values import SliValueEntry
+from data_platform.metastore.source_counts import FORECAST, MANIFEST, SOURCE, SourceCountEntry
+from data_platform.observability.slis.forecast import forecasts
+from data_platform.observability.slis.moment import Moment
+
+NAME = "completeness"
+OPEN_FOR = timedelta(days=3)  # how long an expectation is looked at
+_TRUST = (SOURCE, MANIFEST, FORECAST)
+USUAL_DELAY = timedelta(hours=1)  # for the rows that a source counted to arrive, where no latency is promised
+
+
+@dataclass(frozen=True, slots=True)
+class _Observed:
+    """Records that arrived; `is_final` where what the expectation is about was taken already."""
+
+    rows: int
+    rejected: int
+    is_final: bool
+
+
+def measure(moment: Moment) -> Iterable[SliValueEntry]:
+    """A value for every expectation that is due or whose records changed: the share that arrived; counts are records.
+
+    Each record is counted as good or bad once: one that comes after all stays bad.
+    """
+    operations = moment.metastore.operations
+    counts = _best(operations.source_counts.since(moment.now - OPEN_FOR, tx=moment.tx))
+    told = operations.sli_values.since(NAME, since=moment.now - OPEN_FOR - timedelta(days=1), tx=moment.tx)
+    last = {(entry.subject, entry.partition): entry for entry in told}
+    arrived = _arrived(moment, counts)
+    contracts = moment.contracts()
+    for count in counts:
+        contract = contracts.get(count.dataset)
+        observed = arrived.get((count.dataset, count.source, count.partition), _Observed(0, 0, False))
+        delay = contract.service_level.latency if contract else None
+        is_due = observed.is_final or observed.rows >= count.expected_rows
+        if is_due or moment.now >= _due_at(count, delay or USUAL_DELAY):
+            yield from _told(moment, count, observed, last.get((count.dataset, _place(count))))
+    yield from forecasts(moment, known={count.dataset for count in counts if count.provenance != FORECAST}, told=last)
+
+
+def _best(counts: Iterable[SourceCountEntry]) -> list[SourceCountEntry]:
+    """Of several expectations about the same thing, the one by who knows best."""
+    ordered = sorted(counts, key=lambda count: _TRUST.index(count.provenance), reverse=True)
+    return list({(count.dataset, count.source, count.partition): count for count in ordered}.values())
+
+
+def _due_at(count: SourceCountEntry, delay: timedelta) -> datetime:
+    """By when the records have to be here: of a day that was counted when it is over, of a file after the delay."""
+    day = day_of(count.partition)
+    return count.counted_at + delay if day is None else datetime.combine(day + timedelta(days=1), time(), UTC)
+
+
+def day_of(partition: str) -> date | None:
+    """The day that a partition is, written `YYYY-MM-DD`, with or without `day:` before it."""
+    try:
+        return date.fromisoformat(partition.removeprefix("day:"))
+    except ValueError:
+        return None
+
+
+def _told(
+    moment: Moment, count: SourceCountEntry, observed: _Observed, before: SliValueEntry | None
+) -> Iterator[SliValueEntry]:
+    is_same = before is not None and (
+        before.evidence.get("observed") == observed.rows and before.evidence.get("expected") == count.expected_rows
+    )
+    if is_same:
+        return
+    here = min(observed.rows, count.expected_rows)
+    missing = count.expected_rows - here
+    told_good, told_bad = before.evidence.get("counted", (0, 0)) if before is not None else (0, 0)
+    good, bad = max(0, here - told_good - told_bad), max(0, missing - told_bad)
+    is_guess = count.provenance == FORECAST
+    yield SliValueEntry(
+        sli=NAME,
+        subject=count.dataset,
+        partition=_place(count),
+        measured_at=moment.now,
+        value=here / count.expected_rows if count.expected_rows else 1.0,
+        good=float(good),
+        bad=0.0 if is_guess else float(bad),
+        unknown=float(bad) if is_guess else 0.0,
+        provenance=count.provenance,
+        evidence={
+            "expected": count.expected_rows,
+            "observed": observed.rows,
+            "rejected": observed.rejected,
+            "missing": missing,
+            "counted": (told_good + good, told_bad + bad),
+            "confidence": count.confidence,
+            "counted_at": str(count.counted_at),
+        },
+    )
+
+
+def _place(count: SourceCountEntry) -> str:
+    return f"{count.source}/{count.partition}"
+
+
+def _arrived(moment: Moment, counts: Iterable[SourceCountEntry]) -> Mapping[tuple[str, str, str], _Observed]:
+    """What arrived of files, batches and days, by dataset, source and partition."""
+    facts, tx = moment.metastore.operations.sli_facts, moment.tx
+    files = [(count, count.partition[5:]) for count in counts if count.partition.startswith("file:")]
+    batches = [(count, count.partition[6:]) for count in counts if count.partition.startswith("batch:")]
+    days = [(count, day) for count in counts if (day := day_of(count.partition)) is not None]
+    found: dict[tuple[str, str, str], _Observed] = {}
+    named = facts.files_named({(count.dataset, name) for count, name in files}, tx=tx)
+    for count, name in files:
+        file = named.get((count.dataset, count.source, name))
+        if file is not None:
+            rejected = file.rejected_rows if file.source_rows is not None else 0
+            found[_key(count)] = _Observed(file.raw_rows + rejected, rejected, is_final=True)
+    landed = facts.batches({(count.dataset, batch) for count, batch in batches}, tx=tx)
+    for count, batch_id in batches:
+        batch = landed.get((count.dataset, batch_id))
+        if batch is not None:
+            found[_key(count)] = _Observed(batch.raw_rows + batch.rejected_rows, batch.rejected_rows, is_final=True)
+    by_day = facts.rows_of_days({(count.dataset, day) for count, day in days}, tx=tx)
+    for count, day in days:
+        found[_key(count)] = _Observed(by_day.get((count.dataset, day), 0), 0, is_final=False)
+    return found
+
+
+def _key(count: SourceCountEntry) -> tuple[str, str, str]:
+    return (count.dataset, count.source, count.partition)

@@ -1,0 +1,51 @@
+"""The sensor that watches everything: indicators, objectives, incidents, notifications. It starts no run.
+
+`data-platform serve` and `data-platform watch` do the same without Dagster; of several, one has the turn.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from data_platform.orchestration.location import Location
+from data_platform.orchestration.resources import open_platform
+
+if TYPE_CHECKING:
+    from data_platform.wiring import Platform
+
+WATCH = "watch"
+COMPONENT = "dagster"
+_INTERVAL_SECONDS = 15
+
+
+def watch(location: Location) -> dg.SensorDefinition:
+    """One turn of the watch."""
+
+    @dg.sensor(
+        name=WATCH,
+        minimum_interval_seconds=_INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,  # it starts nothing; asleep it would be silence about silence
+        description="Measures, judges objectives, keeps incidents and tells those on call.",
+    )
+    def look() -> dg.SkipReason:
+        platform: Platform
+        with open_platform(location) as platform:
+            beat = import_module("data_platform.metastore.component_beats").ComponentBeat(
+                component=COMPONENT,
+                instance=f"{socket.gethostname()}:{os.getpid()}",
+                beat_at=platform.clock.now(),
+                expected_every_seconds=float(_INTERVAL_SECONDS),
+            )
+            platform.metastore.operations.component_beats.beat(beat)
+            tick = platform.watch.tick(every_seconds=float(_INTERVAL_SECONDS), is_urgent=False)
+        if tick.is_skipped:
+            return dg.SkipReason("another watch had its turn a moment ago")
+        failed = "".join(f"; did not work: {stage} ({why})" for stage, why in tick.failed.items())
+        return dg.SkipReason(f"{tick.symptoms} symptoms{failed}")
+
+    return look

@@ -1,0 +1,61 @@
+"""`/objectives` and the page of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from data_platform.metastore.operations_tables import ObjectiveState
+from data_platform.serving.console.operations import objective
+from data_platform.serving.console.operations.desk import Desk, Page
+from data_platform.serving.console.operations.filters import Asked, sliced
+from data_platform.serving.problems import Problem
+
+_STATES = ("", *(state.value for state in ObjectiveState))
+
+
+def objective_routes(desk: Desk) -> APIRouter:
+    """The list and the page of one."""
+    routes = APIRouter()
+
+    @routes.get("/objectives")
+    def objectives(narrowed: Asked, state: str = "", page: Page = 1) -> HTMLResponse:
+        found = objective.wanted(desk.operations.objectives.all(), desk.estate, narrowed)
+        counts = Counter(one.state.value for one in found)
+        chosen = [one for one in found if state in ("", one.state.value)]
+        return desk.show(
+            "objectives.html",
+            path="/objectives",
+            narrowed=narrowed,
+            watch=desk.watch(),
+            state=state if state in _STATES else "",
+            counts={one.value: counts[one.value] for one in ObjectiveState},
+            lines=sliced(chosen, page, shown=objective.line_of),
+        )
+
+    @routes.get("/objectives/{name:path}")
+    def one(name: str, narrowed: Asked) -> HTMLResponse:
+        entry = desk.operations.objectives.get(name)
+        if entry is None:
+            raise Problem(HTTPStatus.NOT_FOUND, f"There is no objective {name!r}; /objectives lists them all.")
+        promise = desk.promise_of(name)
+        since, width = objective.window_of(entry, promise)
+        samples = desk.operations.objective_samples.of(name, width_seconds=width)
+        buckets = objective.buckets_of(samples, since)
+        return desk.show(
+            "objective.html",
+            path="/objectives",
+            narrowed=narrowed,
+            watch=desk.watch(),
+            line=objective.line_of(entry),
+            buckets=list(reversed(buckets)),
+            burn_down=objective.burn_down(entry, buckets),
+            events=objective.events_chart(buckets),
+            document=objective.document_of(promise) if promise else "",
+            explanation=desk.explanation_of(entry.sli),
+        )
+
+    return routes

@@ -1,0 +1,1 @@
+"""Objectives, their gate and their metrics over a real platform."""

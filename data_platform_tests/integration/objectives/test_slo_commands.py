@@ -1,0 +1,149 @@
+"""`slo`, `deploy-gate`, `metrics` and `dashboards` as they are typed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import yaml
+
+from data_platform.cli.main import run
+from data_platform.clock import SystemClock
+from data_platform.metastore.sli_values import SliValueEntry
+from data_platform_tests.integration.objectives.conftest import written
+from data_platform_tests.kit import Kit
+
+Type = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def typed(shop: Kit, capsys: pytest.CaptureFixture[str]) -> Type:
+    assert shop.platform.metastore
+
+    def type_(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run(list(words))
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return type_
+
+
+def measured(shop: Kit, *, hours: float, sli: str = "freshness", subject: str = "served.shop.sales",
+             good: float = 0.0, bad: float = 0.0, unknown: float = 0.0) -> None:  # fmt: skip
+    """One value, `hours` before now."""
+    values = shop.platform.metastore.operations.sli_values
+    at = SystemClock().now() - timedelta(hours=hours)
+    entry = SliValueEntry(sli=sli, subject=subject, measured_at=at, value=None, good=good, bad=bad, unknown=unknown,
+                          provenance="test")  # fmt: skip
+    assert values.append([entry], sli=sli, after=values.cursor(sli))
+
+
+def gate(typed: Type, *words: str) -> tuple[int, Any]:
+    code, out, _ = typed("deploy-gate", *words, "--json")
+    return code, json.loads(out)
+
+
+def burn(shop: Kit, typed: Type) -> None:
+    """Three days, two hours at a time, of which all were 4 % bad: eight times what is promised."""
+    for hours in range(71, 0, -2):
+        measured(shop, hours=hours, good=6_912, bad=288)
+    assert typed("slo", "evaluate")[0] == 0
+
+
+def test_the_gate_is_open_where_nothing_burns_and_says_what_it_does_not_know(shop: Kit, typed: Type) -> None:
+    measured(shop, hours=1, good=3_600)
+    typed("slo", "evaluate")
+    code, said = gate(typed, "curated.shop.orders")
+    assert (code, said["is_open"]) == (0, True)
+    assert "pipeline_success.platform" in {one["objective"] for one in said["verdict"]["unknown"]}
+    assert gate(typed, "curated.shop.orders", "--strict")[0] == 1
+
+
+def test_the_gate_refuses_what_is_above_a_dataset_that_burns_and_names_the_playbook(shop: Kit, typed: Type) -> None:
+    burn(shop, typed)
+    code, out, err = typed("deploy-gate", "raw.shop.orders")
+    assert (code, out) == (1, "")
+    assert "freshness.served.shop.sales burns its error budget 8.0 over 6h and 8.0 over 3d times too fast" in err
+    assert "playbook slo_slow_burn" in err
+    assert gate(typed, "raw.shop.visits")[0] == 0  # nobody below it burns
+    assert gate(typed)[0] == 1
+
+
+def test_one_burst_does_not_stop_deploys(shop: Kit, typed: Type) -> None:
+    for hours in (70, 60, 50, 40, 30, 20, 10):
+        measured(shop, hours=hours, good=30_000)
+    measured(shop, hours=2, bad=400)
+    typed("slo", "evaluate")
+    standing = shop.platform.metastore.operations.objectives.get("freshness.served.shop.sales")
+    assert standing is not None
+    naive = (standing.burn["6h"] or 0) > 2
+    assert naive
+    assert gate(typed, "served.shop.sales")[0] == 0
+
+
+def test_an_override_names_its_ticket_and_is_kept(shop: Kit, typed: Type) -> None:
+    burn(shop, typed)
+    assert typed("deploy-gate", "served.shop.sales", "--override", " ")[0] == 2
+    assert typed("deploy-gate", "served.shop.sales")[0] == 1
+    assert typed("deploy-gate", "served.shop.sales", "--override", "OPS-7")[0] == 0
+    through, refused = shop.platform.metastore.operations.deploys.recent()
+    assert (refused.is_allowed, refused.override_ticket) == (False, "")
+    assert (through.is_allowed, through.override_ticket, through.what) == (True, "OPS-7", "served.shop.sales")
+    assert through.who
+    assert "slo_slow_burn" in through.reason
+
+
+def test_an_old_judgement_says_nothing_about_now(shop: Kit, typed: Type) -> None:
+    measured(shop, hours=1, good=3_600)
+    shop.platform.objectives.evaluate(SystemClock().now() - timedelta(hours=1))
+    code, said = gate(typed, "served.shop.sales")
+    assert (code, said["is_open"]) == (0, True)
+    assert "freshness.served.shop.sales" in {one["objective"] for one in said["verdict"]["unknown"]}
+    assert gate(typed, "served.shop.sales", "--strict")[0] == 1
+
+
+def test_objectives_are_listed_shown_and_exported(shop: Kit, typed: Type) -> None:
+    assert "nothing was evaluated yet" in typed("slo", "list")[2]
+    measured(shop, hours=1, good=3_400, bad=200)
+    typed("slo", "evaluate")
+    listed = json.loads(typed("slo", "list", "--state", "spent", "--json")[1])
+    assert [one["objective"]["id"] for one in listed] == ["freshness.served.shop.sales"]
+    assert "94.444%" in typed("slo", "show", "freshness.served.shop.sales")[1]
+    assert typed("slo", "show", "freshness.served.shop.sale")[0] == 2
+    text = typed("slo", "export", "freshness.served.shop.sales")[1]
+    assert yaml.safe_load(text)["spec"]["objectives"][0]["target"] == 0.995
+
+
+def test_lint_ends_with_1_and_says_where(shop: Kit, typed: Type) -> None:
+    assert typed("slo", "lint")[0] == 0
+    file = written(shop, "wrong", "apiVersion: openslo/v1\nkind: Service\nmetadata: {name: x}\nspec:\n  descr: y\n")
+    code, out, _ = typed("slo", "lint")
+    assert code == 1
+    assert "wrong.openslo.yaml:5: a Service has no key 'descr'" in out
+    assert typed("slo", "lint", str(file))[0] == 1
+
+
+def test_history_suggests_targets(shop: Kit, typed: Type) -> None:
+    for day in range(10, 0, -1):
+        measured(shop, hours=24 * day, good=86_300, bad=100)  # 0.116 % bad; half of 0.5 % may be used, not of 0.2 %
+    typed("slo", "evaluate")
+    found = {one["suggestion"]["objective"]["id"]: one for one in json.loads(typed("slo", "suggest", "--json")[1])}
+    fresh = found["freshness.served.shop.sales"]
+    assert (fresh["suggestion"]["suggested"], fresh["says"]) == (0.995, "fits")
+    assert found["pipeline_success.shop"]["says"] == "known on 0 of at least 7 days: too early to say"
+
+
+def test_rules_dashboards_and_metrics_are_written(shop: Kit, typed: Type) -> None:
+    assert typed("slo", "rules", "--out", "rules")[0] == 0
+    rules = yaml.safe_load((shop.folder / "rules" / "data_platform.rules.yaml").read_text())
+    assert "sli:pipeline_success:ratio7d" in {
+        rule.get("record") for group in rules["groups"] for rule in group["rules"]
+    }
+    assert typed("dashboards", "build", "--out", "grafana")[0] == 0
+    assert len(list((shop.folder / "grafana").glob("*.json"))) == 3
+    assert "data_platform_build_info{" in typed("metrics")[1]
+    assert typed("metrics", "--openmetrics")[1].endswith("# EOF\n")

@@ -1,0 +1,1 @@
+"""Whether everything is at work, whether a dataset is ready for production, and game days."""
