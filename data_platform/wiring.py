@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import socket
@@ -49,7 +48,7 @@ from data_platform.observability.prometheus.metrics import Metrics
 from data_platform.observability.slis.measure import Slis
 from data_platform.observability.standings import ConnectorStanding
 from data_platform.observability.tracing.context import TRACEPARENT, TraceContext
-from data_platform.observability.tracing.finding import trace_id_of_run
+from data_platform.observability.tracing.finding import traceparent_of_run
 from data_platform.observability.tracing.storing import SpanStore
 from data_platform.observability.tracing.tracer import SpanSink, Tracer
 from data_platform.publication.batches import BatchCommitter
@@ -98,7 +97,7 @@ class Platform:
     @cached_property
     def own_project(self) -> Project:
         """What the platform measures of itself, as datasets; no part of the project."""
-        return discover([_OWN_DATASETS], cache=ParseCache(self.settings.home / "cache" / "contracts"))
+        return discover([_OWN_DATASETS], cache=ParseCache(self.settings.home / "cache" / "contracts"), reserved=())
 
     @cached_property
     def estate(self) -> Project:
@@ -448,8 +447,9 @@ class Platform:
             upstream={str(name): tuple(map(str, inputs)) for name, inputs in self.graph.inputs.items()},
             standings=self.connector_standings,
             free_disk=self._free_disk,
+            sinks=lambda: [sink.name for sink in self.delivery.sinks],
             contract_changes=self._contract_changes,
-            traceparent=self._traceparent,
+            traceparent=lambda run_id: traceparent_of_run(self.metastore, run_id),
             lease=lambda: self.leases.hold("watch"),
             stages={
                 "indicators": lambda now: self.slis.measure(now),
@@ -476,11 +476,6 @@ class Platform:
             return []
         found = [one for one in history_of(self.metastore.catalog, line.id).contracts if one.at <= before]
         return [{"what": "contract", "to": one.version, "at": one.at, "sha256": one.sha256} for one in found[:2]]
-
-    def _traceparent(self, run_id: str) -> str:
-        """The trace that a run is in, as W3C Trace Context says it; empty where none is known."""
-        trace_id = trace_id_of_run(self.metastore, run_id)
-        return f"00-{trace_id}-{hashlib.sha256(run_id.encode()).hexdigest()[:16]}-01" if trace_id else ""
 
     @cached_property
     def leases(self) -> Leases:

@@ -15,6 +15,7 @@ import click
 from data_platform.cli.environment import platform_here
 from data_platform.cli.ingest import named_source, sources
 from data_platform.cli.output import counted, print_json, print_table, say
+from data_platform.cli.times import length
 from data_platform.connectors.collector import Collector
 from data_platform.connectors.heartbeat_map import heartbeat_map
 from data_platform.connectors.kept_logs import kept_logs
@@ -92,8 +93,8 @@ def status(*, as_json: bool) -> int:
                     s.entry.kind,
                     str(s.entry.dataset),
                     s.diagnosis.state.value,
-                    _ago(now - beat.beat_at) if beat else "",
-                    _ago(now - beat.progressed_at) if beat else "",
+                    length(now - beat.beat_at) if beat else "",
+                    length(now - beat.progressed_at) if beat else "",
                     beat.rows if beat else None,
                     beat.backlog if beat else None,
                     f"{beat.last_event_time:%Y-%m-%d %H:%M}" if beat and beat.last_event_time else "",
@@ -215,11 +216,3 @@ class _Told:
 
 def _place(position: Mapping[str, Json]) -> str:
     return json.dumps(position) if position else "the beginning"
-
-
-def _ago(span: timedelta) -> str:
-    seconds = int(span.total_seconds())
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"

@@ -3,48 +3,58 @@
 from __future__ import annotations
 
 import getpass
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
 
 from data_platform.cli.environment import platform_here
 from data_platform.cli.output import print_json, print_table, say
+from data_platform.cli.times import typed_span
 from data_platform.errors import ConfigurationError
+from data_platform.incidents.dossier import dossier
 from data_platform.incidents.playbook import read_playbook
 from data_platform.incidents.report import report as report_of
 from data_platform.incidents.suppressing import suppression
+from data_platform.metastore.component_beats import WATCH
 from data_platform.metastore.incidents import IncidentEntry
 from data_platform.wiring import Platform
 
-_SPAN = re.compile(r"(\d+)\s*([mhd])")
 _SHOWN = (
     *("incident_id", "cause", "alert", "severity", "state", "owner", "recipient", "began_at", "detected_at"),
     "acknowledged_by",
 )
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def list_incidents(*, is_all: bool, limit: int, as_json: bool) -> int:
     """Prints incidents; 1 where one is open."""
     with platform_here() as platform:
         found = platform.metastore.operations.incidents.recent(is_open=not is_all, limit=limit)
+        watched = _watched(platform)
     if as_json:
         print_json(found)
     else:
         columns = ("id", "severity", "state", "since", "what", "owner", "told")
         print_table("", columns, [_row(one) for one in found])
         if not found:
-            say("nothing is wrong" if not is_all else "nothing was ever wrong")
+            say(f"no incident is open; {watched}" if not is_all else f"there was no incident; {watched}")
     return 1 if any(not one.is_over for one in found) else 0
+
+
+def _watched(platform: Platform) -> str:
+    """Whether no incident means anything: only a watch opens them."""
+    beat = platform.metastore.operations.component_beats.of(WATCH)
+    if beat is None:
+        return "but nothing watches: `data-platform serve`, `data-platform watch` or the sensor `watch`"
+    now = platform.clock.now()
+    at = f"the watch was at work {(now - beat.beat_at).total_seconds():.0f} s ago"
+    return f"but {at} and not since: start it again" if beat.is_stopped or beat.is_silent(now) else at
 
 
 def show(*, incident_id: str, as_json: bool) -> int:
     """Prints one incident."""
     with platform_here() as platform:
         incident = platform.people.find(incident_id)
-        told = _everything(platform, incident)
+        told = dossier(platform.metastore, incident)
     if as_json:
         print_json(told)
         return 0
@@ -53,6 +63,8 @@ def show(*, incident_id: str, as_json: bool) -> int:
         ("what", "is"),
         [*((key, told["incident"][key]) for key in _SHOWN), ("runbook", incident.detail.get("runbook", ""))],
     )
+    if told["run_id"]:
+        say(f"the run behind it: {told['run_id']}; `data-platform trace {told['run_id']}` and `data-platform logs`")
     radius = incident.detail.get("blast_radius", {})
     say(f"hits {radius.get('count', 0)} datasets of {', '.join(radius.get('owners', ())) or 'nobody'}")
     rows = [(s.alert, s.subject, s.first_seen, s.cleared_at, _said(s.evidence)) for s in told["symptoms"][:50]]
@@ -131,16 +143,6 @@ def acting(who: str | None) -> str:
     return who or getpass.getuser()
 
 
-def _everything(platform: Platform, incident: IncidentEntry) -> Mapping[str, Any]:
-    store, ids = platform.metastore.operations, [incident.incident_id]
-    return {
-        "incident": asdict(incident),
-        "symptoms": store.symptoms.of(ids),
-        "history": store.incident_events.of(incident.incident_id),
-        "notifications": store.notifications.of(ids),
-    }
-
-
 def _row(one: IncidentEntry) -> tuple[object, ...]:
     since = f"{one.detected_at:%Y-%m-%d %H:%M}"
     return (one.incident_id, one.severity.value, one.state.value, since, one.title, one.owner, one.recipient)
@@ -157,7 +159,7 @@ def _said(value: object) -> str:
 
 
 def _span(text: str) -> timedelta:
-    found = _SPAN.fullmatch(text.strip())
-    if found is None:
+    span = typed_span(text)
+    if span is None:
         raise ConfigurationError(f"{text!r} is no span of time; write 30m, 2h or 1d")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return span

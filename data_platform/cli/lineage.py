@@ -6,6 +6,7 @@ from datetime import datetime
 
 from data_platform.cli.environment import platform_here
 from data_platform.cli.output import counted, print_json, print_table, say, working
+from data_platform.cli.times import moment
 from data_platform.errors import PlatformError
 from data_platform.lineage.delivery import Standing
 from data_platform.wiring import Platform
@@ -51,7 +52,7 @@ def refused(*, limit: int, as_json: bool) -> int:
     if as_json:
         print_json(found)
     elif found:
-        rows = [(one.sink, one.event_id, one.run_id, _moment(one.refused_at), one.error) for one in found]
+        rows = [(one.sink, one.event_id, one.run_id, moment(one.refused_at), one.error) for one in found]
         print_table("", ("sink", "event", "run", "refused", "why"), rows)
         say("`data-platform lineage send --retry-refused` offers them once more")
     else:
@@ -112,4 +113,4 @@ def _facts(standing: Standing) -> dict[str, object]:
 
 
 def _moment(at: datetime | None) -> str | None:
-    return f"{at:%Y-%m-%d %H:%M:%S}" if at else None
+    return moment(at) if at else None

@@ -6,17 +6,17 @@ A part that nobody ever started is no fault; one that was at work and fell silen
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from data_platform.cli.examinations import Finding, State, examined
 from data_platform.cli.ingest import sources
+from data_platform.cli.times import length, moment
 from data_platform.connectors.heartbeat_map import heartbeat_map
 from data_platform.connectors.liveness import State as Standing
 from data_platform.wiring import Platform
 
 _QUEUED_TOO_LONG = timedelta(minutes=30)
 _UNSENT_TOO_LONG = timedelta(minutes=15)
-_MISSED_BEATS = 4
 _NEXT = {
     Standing.DEAD: "start it again: data-platform ingest start, or its schedule",
     Standing.STUCK: "`data-platform runbook show connector_lost`, section on standing still",
@@ -59,7 +59,7 @@ def _lineage(platform: Platform) -> Iterator[Finding]:
         is_late = oldest is not None and now - oldest > _UNSENT_TOO_LONG
         detail = f"{each.backlog.events} events wait"
         if entry.failing_since is not None:
-            detail += f", failing since {_moment(entry.failing_since)}: {entry.error}"
+            detail += f", failing since {moment(entry.failing_since)}: {entry.error}"
         if each.refused:
             detail += f", {each.refused} refused"
         is_failing = entry.failing_since is not None and now - entry.failing_since > _UNSENT_TOO_LONG
@@ -83,14 +83,14 @@ def _components(platform: Platform) -> Iterator[Finding]:
             next="data-platform serve, data-platform watch, or the sensor `watch` of Dagster",
         )
     for beat in beats:
-        silence = now - beat.beat_at
-        is_silent = silence > timedelta(seconds=_MISSED_BEATS * beat.expected_every_seconds)
+        is_silent = beat.is_silent(now)
+        ago = f" ({length(now - beat.beat_at)} ago)" if is_silent else ", then it was stopped" * beat.is_stopped
         yield Finding(
             area="watch",
             subject=beat.component,
-            state=State.WRONG if is_silent else State.OK,
-            detail=f"last at work {_moment(beat.beat_at)}" + (f" ({_length(silence)} ago)" if is_silent else ""),
-            next="start it again: data-platform serve, or data-platform watch" if is_silent else "",
+            state=State.WRONG if is_silent else State.WARNING if beat.is_stopped else State.OK,
+            detail=f"last at work {moment(beat.beat_at)}{ago}",
+            next="start it again: data-platform serve, or data-platform watch" if is_silent or beat.is_stopped else "",
         )
 
 
@@ -101,7 +101,7 @@ def _breakers(platform: Platform) -> Iterator[Finding]:
             area="breaker",
             subject=breaker.name,
             state=State.WARNING if is_open else State.OK,
-            detail=f"{breaker.state} since {_moment(breaker.changed_at)}" + (f": {breaker.error}" if is_open else ""),
+            detail=f"{breaker.state} since {moment(breaker.changed_at)}" + (f": {breaker.error}" if is_open else ""),
             next=f"mend the cause; data-platform breaker reset {breaker.name} lets it try at once" if is_open else "",
         )
 
@@ -112,7 +112,7 @@ def _queue(platform: Platform) -> Iterator[Finding]:
     oldest = min((run.enqueued_at for run in waiting), default=None)
     is_late = oldest is not None and now - oldest > _QUEUED_TOO_LONG
     reasons = ", ".join(sorted({run.reason for run in waiting if run.reason}))
-    detail = f"{len(waiting)} runs wait" + (f", the oldest since {_moment(oldest)}" if oldest else "")
+    detail = f"{len(waiting)} runs wait" + (f", the oldest since {moment(oldest)}" if oldest else "")
     yield Finding(
         area="queue",
         subject="runs",
@@ -134,7 +134,7 @@ def _dagster(platform: Platform) -> Iterator[Finding]:
     with open_instance(platform.settings) as instance:
         found = at_work(instance, platform.clock.now())
     for each in found:
-        heard = f"last heard of {_moment(each.last_at)}" if each.last_at else "never heard of"
+        heard = f"last heard of {moment(each.last_at)}" if each.last_at else "never heard of"
         is_wrong = (each.is_silent and each.is_expected) or bool(each.error)
         state = State.WRONG if is_wrong else State.WARNING if each.is_silent and each.last_at else State.OK
         yield Finding(
@@ -148,12 +148,3 @@ def _dagster(platform: Platform) -> Iterator[Finding]:
             if each.is_silent
             else "dagster dev",
         )
-
-
-def _moment(at: datetime | None) -> str:
-    return "never" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
-
-
-def _length(time: timedelta) -> str:
-    seconds = int(time.total_seconds())
-    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from data_platform.cli.environment import settings_here
 from data_platform.cli.output import plain, print_json, print_table, say
+from data_platform.cli.times import typed_span
 from data_platform.clock import SystemClock
 from data_platform.errors import ConfigurationError
 from data_platform.observability.logs.reading import LogLine, Wanted, find_lines
 
-_AGO = re.compile(r"(\d{1,6})([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _COLUMNS = ("time", "level", "run", "asset", "batch", "event")
 
 
@@ -37,9 +35,9 @@ def _row(line: LogLine) -> tuple[object, ...]:
 
 
 def _moment(text: str, now: datetime) -> datetime:
-    ago = _AGO.fullmatch(text)
+    ago = typed_span(text)
     if ago is not None:
-        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        return now - ago
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from data_platform.cli.environment import platform_here
 from data_platform.cli.output import counted, print_json, print_table, say, working
+from data_platform.cli.times import moment
 from data_platform.contracts.places import nearest
 from data_platform.errors import ConfigurationError
 from data_platform.metastore.sli_values import SliValueEntry
@@ -48,6 +49,7 @@ def show(*, name: str, dataset: str | None, limit: int, as_json: bool) -> int:
         return 0
     _print(entries)
     say(f"{found.how}; values in {found.unit}, counts are {found.counts}; {found.page}")
+    say(f"what could fool it: {found.fooled_by}")
     if slope is not None:
         say(f"the daily p95 moves by {slope:+.1f} s a day")
     return 0
@@ -91,7 +93,7 @@ def _indicator(name: str) -> Indicator:
 def _print(entries: Iterable[SliValueEntry]) -> None:
     rows = [
         (
-            f"{entry.measured_at:%Y-%m-%d %H:%M:%S}",
+            moment(entry.measured_at),
             entry.sli,
             entry.subject,
             entry.partition,

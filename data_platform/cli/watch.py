@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import signal
-from datetime import timedelta
 
 from data_platform.cli.environment import platform_here
 from data_platform.cli.incident import acting
 from data_platform.cli.output import print_json, print_table, say
-from data_platform.incidents.rules.platform import WATCH
+from data_platform.cli.times import length
 from data_platform.incidents.watch import Tick, Watchman
+from data_platform.metastore.component_beats import WATCH
 from data_platform.metastore.operations_tables import BreakerState
 from data_platform.wiring import Platform
-
-_BEATS_MAY_MISS = 3
-_LEAST = timedelta(seconds=60)
 
 
 def watch(*, is_once: bool, every: float, is_expecting: bool, as_json: bool) -> int:
@@ -57,17 +54,14 @@ def reset_breaker(*, name: str, who: str | None) -> int:
 def _expect(platform: Platform, *, as_json: bool) -> int:
     beat = platform.metastore.operations.component_beats.of(WATCH)
     now = platform.clock.now()
-    is_at_work = beat is not None and now - beat.beat_at <= max(
-        _BEATS_MAY_MISS * timedelta(seconds=beat.expected_every_seconds), _LEAST
-    )
+    is_at_work = beat is not None and not beat.is_stopped and not beat.is_silent(now)
     if as_json:
         print_json({"is_at_work": is_at_work, "beat": beat})
     elif beat is None:
         say("no watch was ever at work; start `data-platform watch` or `data-platform serve`")
     else:
-        ago = int((now - beat.beat_at).total_seconds())
         said = f"; what did not work: {beat.detail}" if beat.detail else ""
-        say(f"the watch of {beat.instance} beat {ago} s ago{said}")
+        say(f"the watch of {beat.instance} beat {length(now - beat.beat_at)} ago{said}")
     return 0 if is_at_work else 1
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import psutil
-import structlog
 
 from data_platform.clock import Clock
 from data_platform.connectors.full_disk import told_when_full
@@ -32,6 +31,7 @@ from data_platform.lakehouse.landing import Identity, Json, LandingLog
 from data_platform.lakehouse.object_store import ObjectStore
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.source_counts import SourceCountEntry
+from data_platform.observability.logs.logger import get_logger
 from data_platform.observability.tracing.spans import ActiveSpan, span
 from data_platform.observability.tracing.tracer import UNTRACED, Tracer
 from data_platform.publication.batches import BatchCommitter
@@ -41,7 +41,7 @@ from data_platform.publication.receipt import BatchCount
 from data_platform.publication.recovery import Recovery
 
 Guard = Callable[[str], AbstractContextManager[None]]  # lets a block run, or not, by the name of what it reaches
-_LOG = structlog.get_logger(__name__)
+_LOG = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

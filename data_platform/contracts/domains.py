@@ -6,7 +6,7 @@ right, in `connectors`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +19,7 @@ from data_platform.contracts.places import nearest, one, shown_path
 from data_platform.errors import ConfigurationError, Fault, FaultyProject
 
 SQL_SUFFIX = ".sql"
+RESERVED = frozenset({"platform"})  # objectives, costs and tables of the platform itself have this for a domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +63,25 @@ class Project:
         return tuple(entry for domain in self.domains for entry in domain.connectors if entry.dataset == name)
 
 
-def discover(paths: Sequence[Path], *, cache: ParseCache | None = None) -> Project:
-    """Reads every domain folder under `paths`.
+def discover(
+    paths: Sequence[Path], *, cache: ParseCache | None = None, reserved: Collection[str] = RESERVED
+) -> Project:
+    """Reads every domain folder under `paths`; none may have a reserved name.
 
     Raises:
         FaultyProject: with every fault of every file.
     """
-    project, faults = read_project(paths, cache=cache)
+    project, faults = read_project(paths, cache=cache, reserved=reserved)
     if faults:
         raise FaultyProject(faults)
     return project
 
 
-def read_project(paths: Sequence[Path], *, cache: ParseCache | None = None) -> tuple[Project, list[Fault]]:
+def read_project(
+    paths: Sequence[Path], *, cache: ParseCache | None = None, reserved: Collection[str] = RESERVED
+) -> tuple[Project, list[Fault]]:
     """Reads every domain folder under `paths`: what could be read, and every fault."""
-    reading = _Reading(cache)
+    reading = _Reading(cache, reserved)
     for path in paths:
         reading.take(Path(path))
     datasets = dict(sorted(reading.datasets.items()))
@@ -92,6 +97,7 @@ class _Reading:
     """What has been found so far. `names` holds faulty datasets too, so that one fault does not make others."""
 
     cache: ParseCache | None
+    reserved: Collection[str]
     domains: list[Domain] = field(default_factory=list)
     datasets: dict[DatasetName, Dataset] = field(default_factory=dict)
     names: dict[DatasetName, Path] = field(default_factory=dict)
@@ -111,6 +117,8 @@ class _Reading:
         if known is not None:
             message = f"domain {folder.name!r} is in {shown_path(known.path)} already"
             self._fault(folder, message, "give the domain another name, or drop one entry of the path list")
+        if folder.name in self.reserved:
+            self._fault(folder, f"{folder.name!r} is the name of what the platform measures of itself", "rename it")
         domain, faults = read_domain(folder, cache=self.cache)
         self.faults += faults
         if domain is not None and known is None:

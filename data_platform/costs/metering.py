@@ -8,13 +8,12 @@ written is written with the next line.
 
 from __future__ import annotations
 
+import logging
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-
-import structlog
 
 from data_platform.clock import Clock
 from data_platform.costs.ownership import PLATFORM, Ownership
@@ -27,7 +26,7 @@ from data_platform.metastore.run_meters import RunMeterEntry
 SAMPLE_SECONDS = 0.25
 KEEP_SECONDS = 30.0  # of a process that is killed, at most so much is lost
 IDLE = f"{PLATFORM}.idle"
-_LOG = structlog.get_logger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -97,7 +96,7 @@ class Meter:
         try:
             self.metastore.operations.run_meters.add(self._lines(taken.values()))
         except PlatformError as error:
-            _LOG.warning("what runs used is not written yet", error=str(error))
+            _LOG.warning("what runs used is not written yet: %s", error)
             with self._lock:
                 for usage in taken.values():
                     self._end(usage)

@@ -53,19 +53,19 @@ class Causes:
         scheduler = self._scheduler
         if symptom.alert in ALONE or not symptom.dataset:
             return (self.alone(symptom),)
-        tops = self._failing_tops(symptom.dataset) or (symptom.dataset,)
+        tops = self._failing_tops(symptom.dataset)
         is_unstarted = symptom.waits_for_scheduler and scheduler is not None and symptom.began_at >= scheduler.began_at
         # what is old because something above it fails would be old with a scheduler, too
-        is_own = symptom.alert is not Alert.FRESHNESS_BREACH or tops == (symptom.dataset,)
+        is_own = symptom.alert is not Alert.FRESHNESS_BREACH or tops in ((), (symptom.dataset,))
         if is_unstarted and is_own and scheduler is not None:
             return (Cause(key=scheduler.subject),)
-        return tuple(self._of_node(top) for top in tops)
+        return tuple(self._of_node(top) for top in tops) or (self.alone(symptom),)
 
     def alone(self, symptom: Symptom) -> Cause:
         """The cause of what follows from nothing else."""
         if symptom.dataset:
             return Cause(
-                key=symptom.subject if symptom.alert is Alert.CONNECTOR_LOST else symptom.dataset,
+                key=symptom.connector or symptom.dataset,
                 strand=strand_of(symptom.alert),
                 dataset=symptom.dataset,
                 domain=self.estate.domain_of(symptom.dataset),

@@ -47,12 +47,20 @@ class Deliverer:
         """Makes one attempt for everything that is due, as far as the time goes; counts by outcome."""
         ends = time.monotonic() + within_seconds
         counts = {"delivered": 0, "failed": 0}
+        self._take_over(now)
         for note in self.metastore.operations.notifications.due(now):
             if time.monotonic() >= ends:
                 break
             if self.metastore.operations.notifications.claim(note, until=now + _CLAIM):
                 counts["delivered" if self._attempt(note, now) else "failed"] += 1
         return counts
+
+    def _take_over(self, now: datetime) -> None:
+        """What a process that was given no routes had found first, as a console beside the watch may be."""
+        for note in self.metastore.operations.notifications.without_channel():
+            channel = next(iter(self.routes.channels_of(note.recipient)), None)
+            if channel is not None:
+                self.metastore.operations.notifications.hand_over(note, channel, at=now)
 
     def _attempt(self, note: NotificationEntry, now: datetime) -> bool:
         notifications = self.metastore.operations.notifications

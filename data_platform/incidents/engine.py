@@ -13,7 +13,17 @@ from datetime import datetime
 from data_platform.incidents.causes import Cause, Causes, strand_of
 from data_platform.incidents.explaining import Explainer
 from data_platform.incidents.lifecycle import Lifecycle
-from data_platform.incidents.model import DAMPING, FAILING, GRACE, NEVER_SUPPRESSED, RECOVERY, Alert, Estate, Symptom
+from data_platform.incidents.model import (
+    BURNS,
+    DAMPING,
+    FAILING,
+    GRACE,
+    NEVER_SUPPRESSED,
+    RECOVERY,
+    Alert,
+    Estate,
+    Symptom,
+)
 from data_platform.incidents.routing import Routes
 from data_platform.incidents.rules.all import Found
 from data_platform.incidents.suppressing import covers_cause, covers_symptom
@@ -131,7 +141,8 @@ class _Deciding:
         if current is None:
             return False
         incident = self.turn.incidents[current]
-        if not _is_about(incident, causes) and not self.causes.is_failing(incident.cause):
+        is_afterglow = symptom.alert in BURNS and self._going_on_about(causes) is None
+        if not (is_afterglow or _is_about(incident, causes) or self.causes.is_failing(incident.cause)):
             cleared = self._cleared_at(incident)
             is_anew = cleared is not None and symptom.is_event and symptom.began_at > cleared
             if is_anew or (cleared is not None and self.turn.now - cleared >= RECOVERY):
@@ -174,7 +185,7 @@ class _Deciding:
 
     def _home(self, symptom: Symptom, causes: Sequence[Cause]) -> IncidentEntry | None:
         """The incident that a symptom joins or brings back; None where it needs one of its own."""
-        going_on = self._going_on_about(causes) or self._of_domain(symptom)
+        going_on = self._going_on_about(causes) or self._of_burnt(symptom) or self._of_domain(symptom)
         if going_on is not None:
             return going_on
         since = self.turn.now - DAMPING
@@ -186,9 +197,19 @@ class _Deciding:
         newest = max(over, key=lambda one: one.resolved_at or since, default=None)
         return newest if newest is not None and self._is_ready(symptom) else None
 
+    def _of_burnt(self, symptom: Symptom) -> IncidentEntry | None:
+        """A budget goes on burning for a while after what burnt it is mended: that is no second incident."""
+        if symptom.alert not in BURNS or not symptom.dataset:
+            return None
+        for incident in self.turn.going_on:
+            hit = {one.dataset for one in self.turn.entries[incident.incident_id].values()}
+            if symptom.dataset in (incident.dataset, *hit) and not strand_of(incident.alert):
+                return incident
+        return None
+
     def _of_domain(self, symptom: Symptom) -> IncidentEntry | None:
         """A whole domain that misses its objective does so because of what fails in it."""
-        if symptom.alert not in (Alert.SLO_FAST_BURN, Alert.SLO_SLOW_BURN) or symptom.dataset:
+        if symptom.alert not in BURNS or symptom.dataset:
             return None
         domain = symptom.domain if symptom.domain in self.engine.estate.on_call else ""
         return next(

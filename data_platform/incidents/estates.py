@@ -17,7 +17,7 @@ def estate_of(project: Project, upstream: Mapping[str, tuple[str, ...]]) -> Esta
         datasets[str(name)] = DatasetInfo(
             name=str(name),
             domain=name.domain,
-            team=contract.owner.team or (domain.team if domain else ""),
+            team=contract.owner.team,
             on_call=domain.on_call if domain else "",
             tier=contract.tier,
             runbooks=str(domain.path / "runbooks") if domain else "",

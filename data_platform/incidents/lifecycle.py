@@ -51,6 +51,7 @@ class Lifecycle:
             acknowledged_at=None,
             acknowledged_by="",
             pressing_since=turn.now,
+            escalated_at=None,
             reopened=incident.reopened + 1,
         )
         turn.say(incident, "reopened")

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from data_platform.incidents.channels.protocol import Message
+from data_platform.incidents.dossier import failing_run
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.incidents import IncidentEntry
 from data_platform.metastore.notifications import NotificationEntry
 from data_platform.metastore.operations_tables import IncidentSeverity
 from data_platform.metastore.symptoms import SymptomEntry
+from data_platform.observability.tracing.context import trace_id_of
 
 _MOST_SYMPTOMS = 20
 
@@ -22,14 +24,16 @@ def message_of(metastore: Metastore, note: NotificationEntry, traceparent: Calla
     if incident is None:
         return Message(key=_key(note), title=note.incident_id, text="forgotten", is_page=False, body={})
     symptoms = store.symptoms.of([note.incident_id])
-    run_id = next((str(one.evidence["run_id"]) for one in symptoms if one.evidence.get("run_id")), "")
+    run_id = failing_run(incident, symptoms)
+    parent = traceparent(run_id) if run_id else ""
     return Message(
-        key=_key(note),
+        # an escalation after a reopening is another message than the one before
+        key=_key(note) + (f"/{incident.reopened}" if incident.reopened and note.kind == "escalated" else ""),
         title=f"[{note.severity}] {note.kind}: {incident.title}",
-        text="\n".join(_lines(incident, symptoms)),
+        text="\n".join([*_lines(incident, symptoms), *([f"trace: data-platform trace {run_id}"] if parent else [])]),
         is_page=incident.severity is IncidentSeverity.PAGE,
-        body=_body(incident, note, symptoms),
-        traceparent=traceparent(run_id) if run_id else "",
+        body={**_body(incident, note, symptoms), "run_id": run_id, "trace_id": trace_id_of(parent)},
+        traceparent=parent,
     )
 
 

@@ -55,6 +55,7 @@ FAILING = frozenset(
         Alert.SCHEMA_WARNING,
     }
 )
+BURNS = frozenset({Alert.SLO_FAST_BURN, Alert.SLO_SLOW_BURN})
 # What never follows from anything else, and from which nothing else follows, even of the same dataset.
 ALONE = frozenset({Alert.SECURITY_BREACH, Alert.METADATA_GAP})
 
@@ -91,6 +92,12 @@ class Symptom:
     def key(self) -> tuple[str, str]:
         """What tells symptoms apart."""
         return (self.alert.value, self.subject)
+
+    @property
+    def connector(self) -> str:
+        """`<dataset>/<source>` where it is about one connector of its dataset, otherwise empty."""
+        about = str(self.evidence.get("about", "")) if self.alert in BURNS else ""
+        return self.subject if self.alert is Alert.CONNECTOR_LOST else about if "/" in about else ""
 
     @property
     def is_page(self) -> bool:

@@ -20,8 +20,7 @@ from data_platform.incidents.engine import Engine
 from data_platform.incidents.routing import Routes
 from data_platform.incidents.rules.all import look, told
 from data_platform.incidents.rules.facts import Facts, Outside
-from data_platform.incidents.rules.platform import WATCH
-from data_platform.metastore.component_beats import ComponentBeat
+from data_platform.metastore.component_beats import WATCH, ComponentBeat
 from data_platform.metastore.engine import Metastore
 from data_platform.observability.logs.logger import get_logger
 
@@ -73,7 +72,7 @@ class Watch:
         """One turn.
 
         Args:
-            every_seconds: how soon the next turn is expected; the watch counts as silent after three of them.
+            every_seconds: how soon the next turn is expected; the watch counts as silent after four of them.
             is_urgent: also where another process had its turn a moment ago.
         """
         with self.lease():
@@ -123,7 +122,8 @@ class Watch:
         return (
             beat is not None
             and beat.instance != _instance()
-            and now - beat.beat_at < timedelta(seconds=every_seconds / 2)
+            # a beat from later than now is of a clock that ran ahead: nobody is at work because of it
+            and abs(now - beat.beat_at) < timedelta(seconds=every_seconds / 2)
         )
 
     def _beat(self, now: datetime, every_seconds: float, failed: Mapping[str, str]) -> None:

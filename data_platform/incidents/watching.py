@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +29,7 @@ class Around:
     upstream: Mapping[str, tuple[str, ...]]
     standings: Callable[[datetime], Sequence[ConnectorStanding]]
     free_disk: Callable[[], float | None]
+    sinks: Callable[[], Collection[str]]
     contract_changes: Callable[[str, datetime], Sequence[Mapping[str, Any]]]
     traceparent: Callable[[str], str]
     lease: Callable[[], AbstractContextManager[None]]
@@ -46,7 +47,7 @@ def watch_over(
         clock=clock,
         engine=Engine(metastore=metastore, estate=estate, routes=routes, explainer=explainer),
         deliverer=Deliverer(metastore=metastore, routes=routes, breakers=breakers, traceparent=around.traceparent),
-        outside=Outside(standings=around.standings, free_disk=around.free_disk),
+        outside=Outside(standings=around.standings, free_disk=around.free_disk, sinks=around.sinks),
         routes=routes,
         lease=around.lease,
         stages=around.stages,

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
 from data_platform.metastore.operations_tables import COMPONENT_BEATS
-from data_platform.metastore.repository import Repeat, Repository
+from data_platform.metastore.repository import Repeat, Repository, rows_of, upsert
+
+WATCH = "watch"  # the component that watches everything else
+DAGSTER = "dagster"  # its sensor `watch`
+QUEUE = "queue"  # what looks into the orchestrator's queue of runs, in the same sensor
+MISSED_BEATS = 4
+LEAST_SILENCE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +34,20 @@ class ComponentBeat:
     expected_every_seconds: float
     detail: str = ""
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it ended in order, so that nothing is expected of it."""
+        return not self.expected_every_seconds
+
+    @property
+    def silent_from(self) -> datetime:
+        """From when on its silence says that it no longer works: four beats, and at least a minute."""
+        return self.beat_at + max(MISSED_BEATS * timedelta(seconds=self.expected_every_seconds), LEAST_SILENCE)
+
+    def is_silent(self, now: datetime) -> bool:
+        """Whether it should be at work, and is not. A beat from later than now is of a clock that ran ahead."""
+        return not self.is_stopped and (now > self.silent_from or self.beat_at - now > LEAST_SILENCE)
+
 
 class ComponentBeats(Repository[ComponentBeat]):
     """One line for each part."""
@@ -36,8 +56,12 @@ class ComponentBeats(Repository[ComponentBeat]):
         super().__init__(database, COMPONENT_BEATS, ComponentBeat)
 
     def beat(self, beat: ComponentBeat, *, tx: Transaction | None = None) -> None:
-        """Replaces a part's beat, unless a newer one is there."""
-        self._upsert([beat], repeat=Repeat(only_if=("beat_at",)), tx=tx)
+        """Replaces a part's beat, unless a newer one is there; one from a clock that ran ahead is no newer one."""
+        line = COMPONENT_BEATS.c
+        with self._database.writing(tx) as connection:
+            ahead = sa.and_(line.component == beat.component, line.beat_at > beat.beat_at + LEAST_SILENCE)
+            connection.execute(COMPONENT_BEATS.delete().where(ahead))
+            upsert(connection, COMPONENT_BEATS, rows_of([beat]), repeat=Repeat(only_if=("beat_at",)))
 
     def of(self, component: str, *, tx: Transaction | None = None) -> ComponentBeat | None:
         """One part's newest beat; None if it was never heard of."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +22,8 @@ from data_platform.metastore.tables import (
     FileOutcome,
     PartitionState,
 )
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,8 @@ class FailingFacts:
                 .correlate(named)
                 .scalar_subquery()
             )
-            recent = sa.or_(oldest.is_(None), RUNS.c.started_at >= oldest)
+            # a range, so that the index finds where it begins
+            recent = RUNS.c.started_at >= sa.func.coalesce(oldest, sa.literal(_LONG_AGO, RUNS.c.started_at.type))
             statement = sa.select(RUNS).join(named, sa.and_(RUNS.c.dataset == named.c.name, recent))
             ordered = statement.order_by(RUNS.c.dataset, RUNS.c.started_at.desc(), RUNS.c.ended_at.desc().nulls_first())
             with self._database.reading() as connection:

@@ -120,6 +120,18 @@ class Incidents(Repository[IncidentEntry]):
             statement = statement.where(line.detected_at >= since)
         return self._select(statement.order_by(line.detected_at.desc(), line.incident_id).limit(limit), tx=tx)
 
+    def page(self, *, is_open: bool, before: tuple[datetime, str] | None, limit: int) -> tuple[IncidentEntry, ...]:
+        """As `recent`, after the incident that was detected then and has that id."""
+        line = INCIDENTS.c
+        statement = sa.select(INCIDENTS)
+        if is_open:
+            statement = statement.where(line.state != IncidentState.RESOLVED)
+        if before is not None:
+            at, incident_id = before
+            is_later = sa.and_(line.detected_at == at, line.incident_id > incident_id)
+            statement = statement.where(sa.or_(line.detected_at < at, is_later))
+        return self._select(statement.order_by(line.detected_at.desc(), line.incident_id).limit(limit), tx=None)
+
     def prune(self, before: datetime, *, tx: Transaction | None = None) -> int:
         """Forgets incidents that were resolved before `before`, with all that belongs to them."""
         old = (INCIDENTS.c.state == IncidentState.RESOLVED, INCIDENTS.c.resolved_at < before)

@@ -6,14 +6,14 @@ How to send is in `incidents.delivery`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import NOTIFICATIONS
+from data_platform.metastore.operations_tables import INCIDENTS, NOTIFICATIONS, IncidentState
 from data_platform.metastore.repository import Repository, insert, rows_of
 
 
@@ -50,13 +50,20 @@ class Notifications(Repository[NotificationEntry]):
         super().__init__(database, NOTIFICATIONS, NotificationEntry)
 
     def queue(self, entries: Iterable[NotificationEntry], *, tx: Transaction | None = None) -> int:
-        """Adds what is not there; gives the number added."""
+        """Adds what is not there; gives the number added. Only an escalation comes again, after a reopening."""
         rows = [{name: value for name, value in row.items() if name != "id"} for row in rows_of(entries)]
         if not rows:
             return 0
         key = ["incident_id", "kind", "channel", "severity"]
         with self._database.writing(tx) as connection:
-            statement = insert(connection, NOTIFICATIONS).on_conflict_do_nothing(index_elements=key)
+            new = insert(connection, NOTIFICATIONS)
+            line, said = NOTIFICATIONS.c, new.excluded
+            again = ("recipient", "created_at", "attempts", "next_attempt_at", "delivered_at", "error")
+            statement = new.on_conflict_do_update(
+                index_elements=key,
+                set_={name: said[name] for name in again},
+                where=sa.and_(line.kind == "escalated", line.created_at < said.created_at),
+            )
             return sum(connection.execute(statement, row).rowcount for row in rows)
 
     def due(self, now: datetime, *, limit: int = 100, tx: Transaction | None = None) -> tuple[NotificationEntry, ...]:
@@ -64,6 +71,20 @@ class Notifications(Repository[NotificationEntry]):
         line = NOTIFICATIONS.c
         is_due = (line.delivered_at.is_(None), line.next_attempt_at.is_not(None), line.next_attempt_at <= now)
         return self._select(sa.select(NOTIFICATIONS).where(*is_due).order_by(line.id).limit(limit), tx=tx)
+
+    def without_channel(self, *, tx: Transaction | None = None) -> tuple[NotificationEntry, ...]:
+        """Those about incidents that go on which nobody could be told, because no channel was known."""
+        going_on = sa.select(INCIDENTS.c.incident_id).where(INCIDENTS.c.state != IncidentState.RESOLVED)
+        line = NOTIFICATIONS.c
+        found = sa.select(NOTIFICATIONS).where(line.channel == "", line.incident_id.in_(going_on))
+        return self._select(found.order_by(line.id), tx=tx)
+
+    def hand_over(self, one: NotificationEntry, channel: str, *, at: datetime) -> None:
+        """Gives a notification without a channel to one; where that has the same one already, it was told."""
+        other = replace(one, id=None, channel=channel, next_attempt_at=at, error="")
+        with self._database.writing() as connection:
+            if connection.execute(NOTIFICATIONS.delete().where(NOTIFICATIONS.c.id == one.id)).rowcount:
+                self.queue([other], tx=Transaction(connection))
 
     def claim(self, one: NotificationEntry, *, until: datetime, tx: Transaction | None = None) -> bool:
         """Begins an attempt that nobody else makes until then; False where another process was first."""

@@ -69,11 +69,6 @@ class ObjectiveStandings(Repository[ObjectiveEntry]):
         """One objective."""
         return self._first(sa.select(OBJECTIVES).where(OBJECTIVES.c.objective == objective), tx=tx)
 
-    def in_state(self, *states: ObjectiveState, tx: Transaction | None = None) -> tuple[ObjectiveEntry, ...]:
-        """Objectives in any of the states, by id."""
-        chosen = sa.select(OBJECTIVES).where(OBJECTIVES.c.state.in_(states))
-        return self._select(chosen.order_by(OBJECTIVES.c.objective), tx=tx)
-
     def forget(self, objectives: Sequence[str], *, tx: Transaction | None = None) -> int:
         """Forgets objectives that no longer exist."""
         return self._delete(OBJECTIVES.c.objective.in_(objectives), tx=tx) if objectives else 0

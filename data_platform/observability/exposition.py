@@ -147,12 +147,6 @@ def exposition(*collectors: Collector, form: Form = Form.TEXT) -> str:
     return "".join(parts)
 
 
-def trace_id_of(traceparent: str) -> str:
-    """The trace of a W3C traceparent; empty where it is none."""
-    parts = traceparent.split("-")
-    return parts[1] if len(parts) == 4 and len(parts[1]) == 32 else ""
-
-
 @functools.lru_cache(maxsize=200_000)
 def _block(names: tuple[str, ...], values: tuple[str, ...]) -> str:
     pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in zip(names, values, strict=True))

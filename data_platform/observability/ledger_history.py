@@ -16,7 +16,8 @@ from typing import TypeAlias
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.metric_facts import EndedRun, LandedBatch
 from data_platform.metastore.tables import RunState
-from data_platform.observability.exposition import Exemplar, Observations, trace_id_of
+from data_platform.observability.exposition import Exemplar, Observations
+from data_platform.observability.tracing.context import trace_id_of
 
 Source: TypeAlias = tuple[str, str]  # dataset, source
 

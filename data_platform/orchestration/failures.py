@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from data_platform.errors import PlatformError, RetryableError
+from data_platform.governance.error_text import said
 
 MAX_RETRIES = 3
 RETRY_POLICY = dg.RetryPolicy(
@@ -20,7 +21,7 @@ def is_worth_retrying(error: Exception) -> bool:
 def failure(error: Exception) -> dg.Failure:
     """The error as Dagster ends a step with it; the retry policy applies only where another attempt can help."""
     expected = isinstance(error, PlatformError)
-    text = str(error) if expected else f"{type(error).__name__}: {error}"
+    text = str(error) if expected else f"{type(error).__name__}: {said(error)}"
     return dg.Failure(
         description=text,
         metadata={"error": type(error).__name__, "retried": is_worth_retrying(error)},

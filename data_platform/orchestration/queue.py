@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ import dagster as dg
 
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.model import DatasetName
+from data_platform.metastore.component_beats import QUEUE, ComponentBeat
 from data_platform.metastore.operations_tables import BreakerState
 from data_platform.metastore.queued_runs import QueuedRunEntry
 
@@ -43,8 +46,11 @@ class _Limits:
     blocked: Collection[str]
 
 
-def sample_queue(instance: dg.DagsterInstance, platform: Platform) -> int:
-    """Notes the runs that wait and those that started since; gives the number of runs that wait."""
+def sample_queue(instance: dg.DagsterInstance, platform: Platform, *, every_seconds: float = 15.0) -> int:
+    """Notes the runs that wait and those that started since; gives the number of runs that wait.
+
+    It beats as a part of the platform, so that an empty queue and one that nobody looked into are two things.
+    """
     now = platform.clock.now()
     queue = platform.metastore.operations.queued_runs
     waiting = list(instance.get_run_records(dg.RunsFilter(statuses=_WAITING), limit=_MOST))
@@ -62,7 +68,13 @@ def sample_queue(instance: dg.DagsterInstance, platform: Platform) -> int:
     with platform.metastore.transaction() as tx:
         queue.record(entries, tx=tx)
         queue.forget(sorted(known - started.keys()), tx=tx)
+        platform.metastore.operations.component_beats.beat(_beat(now, every_seconds), tx=tx)
     return len(waiting)
+
+
+def _beat(now: datetime, every_seconds: float) -> ComponentBeat:
+    instance = f"{socket.gethostname()}:{os.getpid()}"
+    return ComponentBeat(component=QUEUE, instance=instance, beat_at=now, expected_every_seconds=every_seconds)
 
 
 def _limits(instance: dg.DagsterInstance, platform: Platform, waiting: Sequence[dg.RunRecord]) -> _Limits:

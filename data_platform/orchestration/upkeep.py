@@ -53,6 +53,8 @@ def upkeep_job() -> dg.JobDefinition:
 
     @dg.job(name="upkeep", description=about)
     def upkeep() -> None:
-        costs_meter(publish_own_datasets(tend_tables()))
+        tended = tend_tables()
+        publish_own_datasets(tended)
+        costs_meter(tended)
 
     return upkeep

@@ -1,6 +1,7 @@
 """The sensor that watches everything: indicators, objectives, incidents, notifications. It starts no run.
 
-`data-platform serve` and `data-platform watch` do the same without Dagster; of several, one has the turn.
+`data-platform serve` and `data-platform watch` do the same without Dagster; of several, one has the turn. The queue of
+runs is sampled here alone, whoever has the turn: elsewhere there is no instance to ask.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from data_platform.orchestration.location import Location
+from data_platform.orchestration.queue import sample_queue
 from data_platform.orchestration.resources import open_platform
 
 if TYPE_CHECKING:
     from data_platform.wiring import Platform
 
 WATCH = "watch"
-COMPONENT = "dagster"
 _INTERVAL_SECONDS = 15
 
 
@@ -32,17 +33,20 @@ def watch(location: Location) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,  # it starts nothing; asleep it would be silence about silence
         description="Measures, judges objectives, keeps incidents and tells those on call.",
     )
-    def look() -> dg.SkipReason:
+    def look(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         platform: Platform
         with open_platform(location) as platform:
-            beat = import_module("data_platform.metastore.component_beats").ComponentBeat(
-                component=COMPONENT,
+            beats = import_module("data_platform.metastore.component_beats")
+            beat = beats.ComponentBeat(
+                component=beats.DAGSTER,
                 instance=f"{socket.gethostname()}:{os.getpid()}",
                 beat_at=platform.clock.now(),
                 expected_every_seconds=float(_INTERVAL_SECONDS),
             )
             platform.metastore.operations.component_beats.beat(beat)
             tick = platform.watch.tick(every_seconds=float(_INTERVAL_SECONDS), is_urgent=False)
+            # last: if it fails, this look has watched all the same
+            sample_queue(context.instance, platform, every_seconds=_INTERVAL_SECONDS)
         if tick.is_skipped:
             return dg.SkipReason("another watch had its turn a moment ago")
         failed = "".join(f"; did not work: {stage} ({why})" for stage, why in tick.failed.items())

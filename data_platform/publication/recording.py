@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from data_platform.clock import Clock
 from data_platform.contracts.model import DatasetName, Layer
 from data_platform.errors import PlatformError
+from data_platform.governance.error_text import said
 from data_platform.lakehouse.tables import Commit
 from data_platform.metastore.commits import CommitEntry
 from data_platform.metastore.database import Transaction
@@ -231,7 +232,7 @@ class Recorder:
         """Notes that a run ended without publishing."""
         _tell(error, "a publish was blocked" if is_blocked else "a dataset was not made")
         now = self.clock.now()
-        text = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        text = f"{type(error).__name__}: {said(error)}"
         entry = RunEntry(
             run_id=run.id,
             dataset=dataset,

@@ -24,6 +24,7 @@ from data_platform.catalog.naming import UnknownDataset
 from data_platform.errors import RetryableError
 from data_platform.serving.api.catalog import catalog_routes
 from data_platform.serving.api.lineage_events import lineage_routes
+from data_platform.serving.api.operations import operation_routes
 from data_platform.serving.api.refused_events import refused_routes
 from data_platform.serving.console.pages import answer_page, console_routes
 from data_platform.serving.metrics import metric_routes
@@ -47,7 +48,8 @@ def platform_app(platform: Platform) -> FastAPI:
     app = FastAPI(
         title="data platform",
         version=code_version(),
-        description="The catalog over HTTP: search, lineage, impact, history, and the intake of OpenLineage events.",
+        description="The catalog over HTTP: search, lineage, impact, history, and the intake of OpenLineage events; "
+        "and how things stand: connectors, incidents, objectives, costs.",
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -57,6 +59,7 @@ def platform_app(platform: Platform) -> FastAPI:
     app.include_router(lineage_routes(platform.intake.take), prefix=API)
     app.include_router(refused_routes(platform.metastore.catalog.events), prefix=API)
     app.include_router(catalog_routes(platform), prefix=API)
+    app.include_router(operation_routes(platform), prefix=API)
     app.include_router(console_routes(platform), include_in_schema=False)
     app.include_router(metric_routes(lambda form: platform.metrics.text(form)))
     static = Path(str(resources.files("data_platform.serving.console").joinpath("static")))

@@ -18,6 +18,6 @@ def metric_routes(text: Callable[[Form], str]) -> APIRouter:
     @routes.get("/metrics", include_in_schema=False)
     def metrics(request: Request) -> Response:
         form = form_for(request.headers.get("accept", ""))
-        return Response(text(form), headers={"content-type": form.value, "cache-control": "no-store"})
+        return Response(text(form), headers={"content-type": form.value, "cache-control": "no-store", "vary": "Accept"})
 
     return routes

@@ -12,15 +12,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
-import structlog
-
 from data_platform.connectors.file_drop.places import DroppedFile, FilePlace
 from data_platform.connectors.protocol import Promise
 from data_platform.metastore.source_counts import MANIFEST
+from data_platform.observability.logs.logger import get_logger
 
 _KEPT_IN_VIEW = timedelta(days=3)  # an older one was held against what arrived long ago
 _LARGEST_BYTES = 1 << 20
-_LOG = structlog.get_logger(__name__)
+_LOG = get_logger(__name__)
 
 
 def promises(place: FilePlace, now: datetime) -> Iterator[Promise]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 
 from data_platform.incidents.channels.protocol import ChannelFailed, Message
@@ -16,7 +16,7 @@ TIMEOUT_SECONDS = 8
 class ThroughApprise:
     """One address of apprise."""
 
-    address: str
+    address: str = field(repr=False)
 
     def send(self, message: Message) -> None:
         """Hands title and text over.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -23,8 +23,8 @@ KEY = "Idempotency-Key"
 class Webhook:
     """An address that takes JSON. Any answer of 2xx means taken; redirects are not followed."""
 
-    address: str
-    secret: str = ""
+    address: str = field(repr=False)
+    secret: str = field(default="", repr=False)
 
     def send(self, message: Message) -> None:
         """Posts the message's body.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -12,6 +12,7 @@ from typing import Any
 from data_platform.incidents.model import GRACE, Alert, Estate, Symptom, page_or_ticket
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.runs import RunEntry
+from data_platform.metastore.tables import RunState
 from data_platform.observability.standings import ConnectorStanding
 
 MOST_RUNS = 8  # of one dataset that are looked at: a chain of retries is seldom longer
@@ -24,12 +25,12 @@ class Outside:
     Attributes:
         standings: how every connector stands.
         free_disk: the share of the home's disk that is free, 0 to 1; None where it cannot be told.
-        sinks: the lineage sinks of the settings; None for all that are known.
+        sinks: names of the lineage sinks of the settings; None for all that are known.
     """
 
     standings: Callable[[datetime], Sequence[ConnectorStanding]] = lambda _now: ()
     free_disk: Callable[[], float | None] = lambda: None
-    sinks: Sequence[str] | None = None
+    sinks: Callable[[], Collection[str] | None] = lambda: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +49,14 @@ class Facts:
 
     @cached_property
     def runs(self) -> Mapping[str, Sequence[RunEntry]]:
-        """The newest runs of each dataset, newest first."""
-        found: dict[str, list[RunEntry]] = {}
-        for run in self.metastore.operations.failing_facts.newest_runs(self.estate.datasets, most=MOST_RUNS):
-            found.setdefault(run.dataset, []).append(run)
+        """The newest run of each dataset; of one whose newest did not succeed, those before it too, newest first."""
+        ask = self.metastore.operations.failing_facts.newest_runs
+        found = {run.dataset: [run] for run in reversed(ask(self.estate.datasets, most=1))}
+        wanting = [name for name, (run,) in found.items() if run.state is not RunState.SUCCEEDED]
+        for name in wanting:
+            found[name] = []
+        for run in ask(wanting, most=MOST_RUNS):
+            found[run.dataset].append(run)
         return found
 
     @cached_property

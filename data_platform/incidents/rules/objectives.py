@@ -38,7 +38,7 @@ def _burning(facts: Facts, objective: ObjectiveEntry) -> Symptom | None:
     if not kind or facts.now - objective.evaluated_at > _MEASURED:
         return None
     dataset = objective.subject.partition("/")[0] if "." in objective.subject else ""
-    is_page = kind == FAST and (not dataset or objective.is_critical)
+    is_page = kind == FAST and objective.is_critical
     make = facts.page if is_page else facts.ticket
     return make(
         Alert.SLO_FAST_BURN if is_page else Alert.SLO_SLOW_BURN,

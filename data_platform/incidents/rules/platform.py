@@ -7,14 +7,12 @@ from datetime import timedelta
 
 from data_platform.incidents.model import Alert, Symptom
 from data_platform.incidents.rules.facts import Facts
+from data_platform.metastore.component_beats import DAGSTER, QUEUE, WATCH
 from data_platform.metastore.operations_tables import BreakerState
 
 ALERTS = (Alert.LINEAGE_STUCK, Alert.DISK_LOW, Alert.BREAKER_OPEN, Alert.WATCH_SILENT)
-WATCH = "watch"
 LEAST_FREE = 0.10  # of the disk
 _SINK_MAY_FAIL = timedelta(minutes=10)
-_LEAST_SILENCE = timedelta(seconds=90)
-_BEATS_MAY_MISS = 3
 
 
 def symptoms(facts: Facts) -> Iterator[Symptom]:
@@ -29,7 +27,7 @@ def symptoms(facts: Facts) -> Iterator[Symptom]:
 
 
 def _lineage(facts: Facts) -> Iterator[Symptom]:
-    wanted = facts.outside.sinks
+    wanted = facts.outside.sinks()
     found = [
         (sink, since, error)
         for sink, since, error in facts.metastore.operations.failing_facts.failing_sinks(
@@ -58,13 +56,14 @@ def _breakers(facts: Facts) -> Iterator[Symptom]:
 
 
 def _silent(facts: Facts) -> Iterator[Symptom]:
-    for beat in facts.metastore.operations.component_beats.all():
-        if beat.component == WATCH or not beat.expected_every_seconds:
-            continue  # the watch is watched from outside; the others stopped on purpose
-        allowed = max(timedelta(seconds=beat.expected_every_seconds) * _BEATS_MAY_MISS, _LEAST_SILENCE)
-        if facts.now - beat.beat_at > allowed:
-            evidence = {"last_beat": beat.beat_at.isoformat(), "instance": beat.instance}
-            yield facts.ticket(Alert.WATCH_SILENT, beat.component, since=beat.beat_at + allowed, evidence=evidence)
+    beats = facts.metastore.operations.component_beats.all()
+    silent = {beat.component: beat for beat in beats if beat.is_silent(facts.now)}
+    silent.pop(WATCH, None)  # it is watched from outside
+    if DAGSTER in silent:
+        silent.pop(QUEUE, None)  # a part of it
+    for component, beat in silent.items():
+        evidence = {"last_beat": beat.beat_at.isoformat(), "instance": beat.instance}
+        yield facts.ticket(Alert.WATCH_SILENT, component, since=beat.silent_from, evidence=evidence)
     for stage, error in facts.failed_stages.items():
         evidence = {"error": error}
         yield facts.ticket(Alert.WATCH_SILENT, f"{WATCH}/{stage}", since=facts.now, ready_at=None, evidence=evidence)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from data_platform.contracts.domain_files import ConnectorEntry, Domain
+from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.domains import Project
 from data_platform.contracts.model import Contract
 from data_platform.contracts.tiers import is_critical
@@ -35,30 +35,34 @@ WAKES = ("pipeline_success", "processing_lag")  # gaps of metadata can wait unti
 
 def derived(project: Project) -> Iterator[Objective]:
     """Every objective that nobody had to write."""
-    domains = {domain.name: domain for domain in project.domains}
     for dataset in project.datasets.values():
-        yield from of_contract(dataset.contract, domains.get(dataset.name.domain))
+        yield from _of_contract(dataset.contract)
     for domain in project.domains:
+        counted = set()
         for entry in domain.connectors:
             if entry.dataset in project.datasets:
-                yield from _of_connector(entry, domain, project.dataset(entry.dataset).contract)
+                contract = project.dataset(entry.dataset).contract
+                yield _of_connector(entry, contract)
+                if entry.dataset not in counted:
+                    yield _of_sources(contract)
+                counted.add(entry.dataset)
         yield _wide("pipeline_success", domain.name, domain=domain.name, owner=domain.team, target=0.999, window=WEEK)
     for sli, target, window, title in _PLATFORM_WIDE:
         yield _wide(sli, PLATFORM, domain="", owner=PLATFORM, target=target, window=window, title=title)
 
 
-def of_contract(contract: Contract, domain: Domain | None) -> Iterator[Objective]:
+def _of_contract(contract: Contract) -> Iterator[Objective]:
     """What one contract promises."""
     promised, critical = contract.service_level, is_critical(contract.tier)
     if promised.latency is not None:
         stated = promised.availability_percent
         target = float(stated) / 100 if stated is not None else (0.995 if critical else 0.99)
         title = f"{contract.name} is at most {_spoken(promised.latency)} behind"
-        yield _of("freshness", contract, domain, target=min(target, 0.99999), window=MONTH, title=title)
+        yield _of("freshness", contract, target=min(target, 0.99999), window=MONTH, title=title)
     if promised.frequency is not None and promised.frequency > timedelta(0):
         target = feasible(0.999, MONTH, promised.frequency)
         title = f"{contract.name} is published every {_spoken(promised.frequency)}"
-        yield _of("pipeline_success", contract, domain, target=target, window=MONTH, title=title)
+        yield _of("pipeline_success", contract, target=target, window=MONTH, title=title)
 
 
 def feasible(target: float, window: Window, every: timedelta) -> float:
@@ -70,24 +74,23 @@ def feasible(target: float, window: Window, every: timedelta) -> float:
     return round(max(0.5, min(target, 1 - 1 / events)), 6) if events >= 1 else 0.5
 
 
-def _of_connector(entry: ConnectorEntry, domain: Domain, contract: Contract) -> Iterator[Objective]:
+def _of_connector(entry: ConnectorEntry, contract: Contract) -> Objective:
     critical = is_critical(contract.tier)
     title = f"{entry.name} is heard of in time"
-    yield _of(
-        "connector_heartbeat", contract, domain, target=0.999 if critical else 0.99, window=WEEK, title=title,
+    return _of(
+        "connector_heartbeat", contract, target=0.999 if critical else 0.99, window=WEEK, title=title,
         subject=f"{entry.dataset}/{entry.name}",
     )  # fmt: skip
-    if entry == domain.connectors[0] or not any(
-        other.dataset == entry.dataset for other in domain.connectors[: domain.connectors.index(entry)]
-    ):
-        title = f"{contract.name} holds what its sources hold"
-        yield _of("completeness", contract, domain, target=0.9995, window=DAY, title=title)
+
+
+def _of_sources(contract: Contract) -> Objective:
+    title = f"{contract.name} holds what its sources hold"
+    return _of("completeness", contract, target=0.9995, window=DAY, title=title)
 
 
 def _of(
     sli: str,
     contract: Contract,
-    domain: Domain | None,
     *,
     target: float,
     window: Window,
@@ -100,7 +103,7 @@ def _of(
         sli=sli,
         subject=about,
         domain=contract.name.domain,
-        owner=contract.owner.team or (domain.team if domain else ""),
+        owner=contract.owner.team,
         is_critical=is_critical(contract.tier),
         target=target,
         window=window,

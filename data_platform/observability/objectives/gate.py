@@ -45,7 +45,8 @@ def ask(entries: Iterable[ObjectiveEntry], datasets: Collection[str], *, now: da
     asked = [one for one in entries if _concerns(one, datasets, domains)]
     fresh = [one for one in asked if now - one.evaluated_at <= STALE]
     return GateVerdict(
-        burning=tuple(one for one in fresh if one.detail.get("burning")),
+        # what burnt when it was last judged burns on: a watch that fell silent must not open the gate
+        burning=tuple(one for one in asked if one.detail.get("burning")),
         unknown=tuple(one for one in asked if one not in fresh or one.state is ObjectiveState.UNKNOWN),
         asked=len(asked),
     )

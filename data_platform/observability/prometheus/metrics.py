@@ -56,5 +56,18 @@ class Metrics:
 
 
 def form_for(accept: str) -> Form:
-    """The format that a scraper asks for in its Accept header."""
-    return Form.OPEN_METRICS if "application/openmetrics-text" in accept else Form.TEXT
+    """The format that a scraper likes better by its Accept header; the plain text where it says nothing of both."""
+    wanted = dict(_weighed(part) for part in accept.lower().split(","))
+    plain = wanted.get("text/plain", wanted.get("text/*", wanted.get("*/*", 0.0)))
+    open_metrics = wanted.get("application/openmetrics-text", 0.0)
+    return Form.OPEN_METRICS if open_metrics > 0 and open_metrics >= plain else Form.TEXT
+
+
+def _weighed(part: str) -> tuple[str, float]:
+    """A media type with its weight (RFC 9110, 12.4.2); what cannot be read is not wanted."""
+    media_type, *parameters = (word.strip() for word in part.split(";"))
+    weight = next((word.removeprefix("q=") for word in parameters if word.startswith("q=")), "1")
+    try:
+        return media_type, float(weight)
+    except ValueError:
+        return media_type, 0.0

@@ -1,7 +1,8 @@
 """M4, completeness: of the records that a source says it had, how many arrived (read or rejected, none of them lost).
 
 An expectation comes from somewhere, and the value says where: counted at the source, in a manifest delivered beside
-the data, or a forecast from the same weekdays before. How many records our own reader saw is no expectation: what it
+the data, or a forecast from the same weekdays before. Of two about the same, who knows better is believed, whichever
+spoke first. How many records our own reader saw is no expectation: what it
 did not see, it cannot miss. A forecast never makes anything bad, only unknown.
 """
 
@@ -48,8 +49,16 @@ def measure(moment: Moment) -> Iterable[SliValueEntry]:
         delay = contract.service_level.latency if contract else None
         is_due = observed.is_final or observed.rows >= count.expected_rows
         if is_due or moment.now >= _due_at(count, delay or USUAL_DELAY):
-            yield from _told(moment, count, observed, last.get((count.dataset, _place(count))))
-    yield from forecasts(moment, known={count.dataset for count in counts if count.provenance != FORECAST}, told=last)
+            guess = _guess_of_day(count, last)
+            yield from _told(moment, count, observed, last.get((count.dataset, _place(count)), guess))
+            if guess is not None:
+                last[guess.subject, guess.partition] = instead = _superseded(moment, guess, count)
+                yield instead
+    known = {count.dataset for count in counts if count.provenance != FORECAST}
+    proven = {(one.subject, day_of(_partition(one))) for one in told if one.provenance != FORECAST}
+    for value in forecasts(moment, known=known, told=last):
+        if (value.subject, day_of(value.partition)) not in proven:
+            yield value
 
 
 def _best(counts: Iterable[SourceCountEntry]) -> list[SourceCountEntry]:
@@ -75,16 +84,20 @@ def day_of(partition: str) -> date | None:
 def _told(
     moment: Moment, count: SourceCountEntry, observed: _Observed, before: SliValueEntry | None
 ) -> Iterator[SliValueEntry]:
+    is_guess = count.provenance == FORECAST
+    was_guess = before is not None and before.provenance == FORECAST
     is_same = before is not None and (
         before.evidence.get("observed") == observed.rows and before.evidence.get("expected") == count.expected_rows
     )
-    if is_same:
-        return
+    is_proven = before is not None and not was_guess
+    if (is_guess and is_proven) or (is_same and is_guess == was_guess):
+        return  # a proof takes the place of a guess that said the same, a guess never that of a proof
     here = min(observed.rows, count.expected_rows)
     missing = count.expected_rows - here
-    told_good, told_bad = before.evidence.get("counted", (0, 0)) if before is not None else (0, 0)
+    told_good, told_bad = before.evidence.get("counted", (before.good, 0)) if before is not None else (0, 0)
+    if was_guess and not is_guess:
+        told_bad = 0  # what a guess misses was told as unknown
     good, bad = max(0, here - told_good - told_bad), max(0, missing - told_bad)
-    is_guess = count.provenance == FORECAST
     yield SliValueEntry(
         sli=NAME,
         subject=count.dataset,
@@ -105,6 +118,31 @@ def _told(
             "counted_at": str(count.counted_at),
         },
     )
+
+
+def _guess_of_day(count: SourceCountEntry, last: Mapping[tuple[str, str], SliValueEntry]) -> SliValueEntry | None:
+    """What was forecast for the day that a proven count is about, unless the count was told already."""
+    guess = last.get((count.dataset, f"day:{day_of(count.partition)}"))
+    is_one = guess is not None and guess.provenance == FORECAST and guess.value is not None
+    return guess if is_one and count.provenance != FORECAST else None
+
+
+def _superseded(moment: Moment, guess: SliValueEntry, count: SourceCountEntry) -> SliValueEntry:
+    """In the place of a forecast: that it says nothing any more, because the day was counted."""
+    return SliValueEntry(
+        sli=NAME,
+        subject=guess.subject,
+        partition=guess.partition,
+        measured_at=moment.now,
+        value=None,
+        provenance=count.provenance,
+        evidence={"counted_as": _place(count)},
+    )
+
+
+def _partition(value: SliValueEntry) -> str:
+    """What a value's count was about, without the source."""
+    return value.partition.rpartition("/")[2]
 
 
 def _place(count: SourceCountEntry) -> str:

@@ -21,6 +21,7 @@ from data_platform.metastore.run_slots import RunSlotEntry
 from data_platform.metastore.runs import RunEntry
 from data_platform.metastore.sli_values import SliValueEntry
 from data_platform.metastore.tables import PartitionState, Phase, RunState
+from data_platform.observability.slis.counted import Counted, good_share
 from data_platform.observability.slis.due import Slot, slots
 from data_platform.observability.slis.moment import Moment
 
@@ -60,7 +61,10 @@ def values(moment: Moment, judged: Iterable[RunSlotEntry]) -> Iterator[SliValueE
         unknown = len(found) - len(its) + older
         if found or older:
             evidence = {"due": len(found) + older, "outcomes": [[str(s.due_at), s.outcome] for s in its[-20:]]}
-            yield _value(moment, dataset, (good, len(its) - good, unknown), "expected runs", evidence)
+            counted = Counted(
+                good=good, bad=len(its) - good, unknown=unknown, provenance="expected runs", evidence=evidence
+            )
+            yield good_share(moment, NAME, subject=dataset, counted=counted)
     yield from _unpromised(moment)
 
 
@@ -200,7 +204,8 @@ def _unpromised(moment: Moment) -> Iterator[SliValueEntry]:
     for dataset, its in by_dataset.items():
         good = sum(_share(run, lines[dataset, run.run_id]) for run in its)
         evidence = {"runs": moment.repeatable(its), "ended": len(its)}
-        yield _value(moment, dataset, (good, len(its) - good, 0), "runs that ended", evidence)
+        counted = Counted(good=good, bad=len(its) - good, provenance="runs that ended", evidence=evidence)
+        yield good_share(moment, NAME, subject=dataset, counted=counted)
 
 
 def _share(run: RunEntry, lines: Sequence[PartitionEntry]) -> float:
@@ -208,20 +213,3 @@ def _share(run: RunEntry, lines: Sequence[PartitionEntry]) -> float:
         return 0.0
     published = sum(line.state is PartitionState.PUBLISHED and not line.pending for line in lines)
     return published / len(lines) if lines else 1.0
-
-
-def _value(
-    moment: Moment, dataset: str, counts: tuple[float, float, float], provenance: str, evidence: Mapping[str, object]
-) -> SliValueEntry:
-    good, bad, unknown = counts
-    return SliValueEntry(
-        sli=NAME,
-        subject=dataset,
-        measured_at=moment.now,
-        value=good / (good + bad) if good + bad else None,
-        good=good,
-        bad=bad,
-        unknown=unknown,
-        provenance=provenance,
-        evidence=evidence,
-    )

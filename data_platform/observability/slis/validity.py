@@ -14,6 +14,7 @@ from data_platform.contracts.rules import RuleKind
 from data_platform.metastore.checks import CheckEntry
 from data_platform.metastore.runs import RunEntry
 from data_platform.metastore.sli_values import SliValueEntry
+from data_platform.observability.slis.counted import Counted, good_share
 from data_platform.observability.slis.moment import Moment
 from data_platform.observability.slis.row_fates import new_rows
 
@@ -27,8 +28,9 @@ def measure(moment: Moment) -> Iterable[SliValueEntry]:
     for new in new_rows(moment, NAME):
         if new.rows:
             evidence = {"runs": moment.repeatable(new.runs), "rows": new.rows, "quarantined": new.quarantined}
-            counts = (new.rows - new.quarantined, new.quarantined, 0)
-            yield _value(moment, new.dataset, counts, "ledger fates", evidence)
+            good = new.rows - new.quarantined
+            counted = Counted(good=good, bad=new.quarantined, provenance="ledger fates", evidence=evidence)
+            yield good_share(moment, NAME, subject=new.dataset, counted=counted)
     yield from _of_raw(moment)
     yield from _of_computed(moment)
 
@@ -47,7 +49,8 @@ def _of_raw(moment: Moment) -> Iterator[SliValueEntry]:
         good, bad = sum(batch.raw_rows for batch in own), sum(batch.rejected_rows for batch in own)
         if good or bad:
             evidence = {"runs": moment.repeatable(its), "rows": good + bad, "rejected": bad}
-            yield _value(moment, dataset, (good, bad, 0), "ledger of batches", evidence)
+            counted = Counted(good=good, bad=bad, provenance="ledger of batches", evidence=evidence)
+            yield good_share(moment, NAME, subject=dataset, counted=counted)
 
 
 def _of_computed(moment: Moment) -> Iterator[SliValueEntry]:
@@ -64,8 +67,14 @@ def _of_computed(moment: Moment) -> Iterator[SliValueEntry]:
         known = [share for share in shares if share is not None]
         if shares:
             evidence = {"runs": moment.repeatable(its), "publishes": len(shares), "worst": min(known, default=None)}
-            counts = (sum(known), len(known) - sum(known), len(shares) - len(known))
-            yield _value(moment, dataset, counts, "verdicts", evidence)
+            counted = Counted(
+                good=sum(known),
+                bad=len(known) - sum(known),
+                unknown=len(shares) - len(known),
+                provenance="verdicts",
+                evidence=evidence,
+            )
+            yield good_share(moment, NAME, subject=dataset, counted=counted)
 
 
 def _share(checks: Iterable[CheckEntry]) -> float | None:
@@ -81,20 +90,3 @@ def _runs(moment: Moment, is_meant: Callable[[str], bool]) -> dict[str, list[Run
         if is_meant(run.dataset) and run.output_version is not None:
             found[run.dataset].append(run)
     return found
-
-
-def _value(
-    moment: Moment, dataset: str, counts: tuple[float, float, float], provenance: str, evidence: dict[str, object]
-) -> SliValueEntry:
-    good, bad, unknown = counts
-    return SliValueEntry(
-        sli=NAME,
-        subject=dataset,
-        measured_at=moment.now,
-        value=good / (good + bad) if good + bad else None,
-        good=float(good),
-        bad=float(bad),
-        unknown=float(unknown),
-        provenance=provenance,
-        evidence=evidence,
-    )

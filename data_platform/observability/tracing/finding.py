@@ -40,11 +40,16 @@ def makers_of(metastore: Metastore, tables: Mapping[str, int]) -> tuple[str, ...
 
 
 def trace_id_of_run(metastore: Metastore, run_id: str) -> str:
-    """The trace that a run is in, as its newest line says it; empty where none is known."""
+    """The trace that a run is in; empty where none is known."""
+    return trace_id_of(traceparent_of_run(metastore, run_id))
+
+
+def traceparent_of_run(metastore: Metastore, run_id: str) -> str:
+    """The span that a run is, as its newest line says it in W3C Trace Context; empty where none is known."""
     lines = [run.traceparent for run in metastore.runs.of_run(run_id)]
     lines += [batch.traceparent for batch in metastore.batches.of_runs([run_id])]
     lines += [f"00-{span.trace_id}-{span.span_id}-01" for span in metastore.operations.spans.of_run(run_id, limit=1)]
-    return next((trace_id for line in reversed(lines) if (trace_id := trace_id_of(line))), "")
+    return next((line for line in reversed(lines) if trace_id_of(line)), "")
 
 
 def trace_id_of_batch(metastore: Metastore, dataset: str, batch_id: str) -> str:

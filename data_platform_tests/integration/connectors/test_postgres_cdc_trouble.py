@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from structlog.testing import capture_logs
 
 from data_platform.errors import SourceGap, SourceUnavailable
+from data_platform.observability.logs.line import LineWriter
+from data_platform.observability.logs.reading import Wanted, find_lines
+from data_platform.observability.logs.writing import writing
 from data_platform_tests.integration.connectors.cdc_source import PATIENCE_SECONDS, CdcSource, replayed, sequence
 from data_platform_tests.integration.connectors.postgres_server import PASSWORD, PostgresServer, started_postgres
 
@@ -203,7 +206,9 @@ def test_a_server_that_is_down_is_unavailable_and_afterwards_nothing_is_missing(
     assert replayed(found) == {1: "a", 2: "b"}
 
 
-def test_log_that_the_source_keeps_for_the_slot_beyond_the_limit_is_warned_of(source: CdcSource) -> None:
+def test_log_that_the_source_keeps_for_the_slot_beyond_the_limit_is_warned_of(
+    source: CdcSource, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     source.options["max_retained_wal_bytes"] = 1_000_000
     source.drain()
     source.run(
@@ -211,12 +216,15 @@ def test_log_that_the_source_keeps_for_the_slot_beyond_the_limit_is_warned_of(so
         "INSERT INTO fill SELECT repeat('x', 1000) FROM generate_series(1, 2000)",
     )
     assert source.kept_bytes() > 1_000_000
-    with capture_logs() as logs:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest has some of its own, a collector none
+    with writing(tmp_path, LineWriter(code_version="1")):
         source.take()
         source.take()
-    (warning,) = [one for one in logs if one["log_level"] == "warning"]
-    assert warning["slot"] == source.slot
-    assert warning["retained_wal_bytes"] > warning["limit_bytes"] == 1_000_000
+    (shown,) = [line for line in capsys.readouterr().err.splitlines() if "keep much of its log" in line]
+    assert f"slot={source.slot}" in shown
+    (kept,) = find_lines(tmp_path, Wanted(level="warning"))
+    assert kept.facts["slot"] == source.slot
+    assert kept.facts["retained_wal_bytes"] > kept.facts["limit_bytes"] == 1_000_000
 
 
 def test_a_new_slot_that_waits_for_an_old_transaction_says_so(source: CdcSource) -> None:

@@ -116,6 +116,8 @@ def test_an_error_of_the_engine_leaves_no_value_of_the_data_in_any_event(shop: K
     assert failed["outputs"] == []
     assert failed["run"]["facets"]["errorMessage"]["message"] == "ConversionException"
     assert all(SECRET not in json.dumps(event) for event in events(shop))
+    error = shop.platform.metastore.runs.recent(limit=1)[0].error
+    assert error == "ConversionException: a value of column note; its text may hold data and is not kept"
 
 
 def test_a_blocked_publish_tells_its_first_line(shop: Kit) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,16 @@ from data_platform.incidents import delivery
 from data_platform.incidents.breakers import Breakers
 from data_platform.incidents.channels.recording import Recording
 from data_platform.incidents.delivery import Deliverer
+from data_platform.incidents.dossier import dossier
 from data_platform.incidents.routing import Routes, read_routes
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.incidents import IncidentEntry
 from data_platform.metastore.notifications import NotificationEntry
 from data_platform.metastore.operations_tables import IncidentSeverity, IncidentState
+from data_platform.metastore.runs import RunEntry
+from data_platform.metastore.symptoms import SymptomEntry
+from data_platform.metastore.tables import RunState
+from data_platform.observability.tracing.finding import traceparent_of_run
 from data_platform_tests.integration.incidents.webhooks import Received
 
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -75,6 +81,30 @@ def test_a_webhook_gets_a_signed_message_with_a_stable_key_once(metastore: Metas
     assert hook.headers[0]["idempotency-key"] == "20260320-1/opened/page/first"
     digest = hmac.new(b"k", hook.raw[0], hashlib.sha256).hexdigest()
     assert hook.headers[0]["x-data-platform-signature"] == f"sha256={digest}"
+
+
+def test_a_message_leads_to_the_trace_of_the_run_that_failed(metastore: Metastore, hook: Received) -> None:
+    clock, trace = ManualClock(NOON), f"00-{'a' * 32}-{'b' * 16}-01"
+    queue(metastore)
+    run = RunEntry(run_id="r1", dataset="raw.shop.orders", started_at=NOON, state=RunState.FAILED, traceparent=trace)
+    below = replace(run, run_id="r2", dataset="served.shop.days", traceparent=f"00-{'c' * 32}-{'d' * 16}-01")
+    metastore.runs.record([run, below])
+    metastore.operations.symptoms.put(
+        SymptomEntry(
+            incident_id="20260320-1", alert="run_failed", subject=one.dataset, dataset=one.dataset,
+            severity=IncidentSeverity.PAGE, began_at=NOON, last_seen=NOON,
+            first_seen=NOON - timedelta(minutes=len(one.dataset)), evidence={"run_id": one.run_id},
+        )
+        for one in (run, below)
+    )  # fmt: skip
+    sends = deliverer(metastore, clock, first={"webhook": hook.address})
+    replace(sends, traceparent=lambda run_id: traceparent_of_run(metastore, run_id)).once(NOON)
+    assert hook.headers[0]["traceparent"] == trace
+    assert (hook.bodies[0]["run_id"], hook.bodies[0]["trace_id"]) == ("r1", "a" * 32)
+    incident = metastore.operations.incidents.get("20260320-1")
+    assert incident is not None
+    told = dossier(metastore, incident)
+    assert (told["run_id"], told["trace_id"]) == ("r1", "a" * 32)
 
 
 def test_a_notification_is_queued_once_however_often_it_is_asked_for(metastore: Metastore) -> None:
@@ -215,3 +245,13 @@ def test_a_rotation_goes_week_by_week() -> None:
     )
     weeks = [routes.on_duty("#shop", datetime(2026, 3, day, 9, tzinfo=UTC)) for day in (1, 2, 8, 9, 16, 23)]
     assert weeks == ["ann", "ann", "ann", "bob", "kim", "ann"]
+
+
+def test_what_a_process_without_routes_found_first_is_told_by_one_with_routes(
+    metastore: Metastore, hook: Received
+) -> None:
+    clock = ManualClock(NOON)
+    queue(metastore, channel="")
+    go_on(deliverer(metastore, clock), clock, times=1)
+    go_on(deliverer(metastore, clock, first={"webhook": hook.address}), clock, times=2)
+    assert [body["incident_id"] for body in hook.bodies] == ["20260320-1"]

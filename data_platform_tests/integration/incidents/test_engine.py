@@ -17,6 +17,7 @@ from data_platform.clock import ManualClock
 from data_platform.incidents.causes import Causes
 from data_platform.incidents.engine import Engine
 from data_platform.incidents.explaining import Explainer
+from data_platform.incidents.messages import message_of
 from data_platform.incidents.model import Alert, DatasetInfo, Estate, Symptom
 from data_platform.incidents.people import People
 from data_platform.incidents.report import report
@@ -191,6 +192,24 @@ def test_a_condition_that_lasts_comes_back_after_a_person_resolved_it(metastore:
     engine.take(found(stale, at=NOON + timedelta(minutes=4)))
     (back,) = metastore.operations.incidents.recent()
     assert back.state is IncidentState.OPEN
+
+
+def test_what_comes_back_after_it_was_escalated_is_escalated_again(metastore: Metastore) -> None:
+    engine, store = engine_over(metastore), metastore.operations.notifications
+    lost = failed("raw.shop.a", alert=Alert.DATA_LOSS, page=True)
+    for minute in (*range(17), 40):  # nobody takes it; then it ends, and comes back
+        engine.take(found(lost, at=NOON + timedelta(minutes=minute)))
+        if minute == 16:
+            for calm in (17, 23):
+                engine.take(found(at=NOON + timedelta(minutes=calm)))
+    (incident,) = metastore.operations.incidents.recent()
+    (before,) = [one for one in store.of([incident.incident_id]) if one.kind == "escalated"]
+    store.delivered(before, at=NOON)
+    engine.take(found(lost, at=NOON + timedelta(minutes=56)))
+    (again,) = [one for one in store.of([incident.incident_id]) if one.kind == "escalated"]
+    assert (again.created_at, again.delivered_at) == (NOON + timedelta(minutes=56), None)
+    assert message_of(metastore, again, str).key != message_of(metastore, replace(again, kind="opened"), str).key
+    assert message_of(metastore, again, str).key.endswith("/1")
 
 
 def test_what_could_not_be_judged_stays_as_it_was(metastore: Metastore) -> None:

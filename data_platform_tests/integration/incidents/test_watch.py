@@ -120,3 +120,33 @@ def test_a_watchman_goes_round_until_the_block_ends(metastore: Metastore, hook: 
     beat = metastore.operations.component_beats.of("watch")
     assert beat is not None
     assert beat.detail == ""
+
+
+def test_a_beat_of_a_clock_that_ran_ahead_neither_holds_a_turn_back_nor_hides_silence(
+    metastore: Metastore, hook: Received
+) -> None:
+    beats = metastore.operations.component_beats
+    ahead = NOON + timedelta(hours=5)
+    beats.beat(ComponentBeat(component="watch", instance="other:1", beat_at=ahead, expected_every_seconds=15))
+    before = beats.of("watch")
+    assert before is not None
+    assert before.is_silent(NOON)
+    assert not watch_of(metastore, ManualClock(NOON), hook).tick(is_urgent=False).is_skipped
+    after = beats.of("watch")
+    assert after is not None
+    assert (after.beat_at, after.is_silent(NOON)) == (NOON, False)
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_a_queue_that_nobody_looks_into_is_told_unless_all_of_dagster_is_silent(
+    both: bool, metastore: Metastore, hook: Received
+) -> None:
+    clock, beats = ManualClock(NOON), metastore.operations.component_beats
+    beats.beat(ComponentBeat(component="queue", instance="h:1", beat_at=NOON, expected_every_seconds=15))
+    beats.beat(
+        ComponentBeat(component="dagster", instance="h:1", beat_at=NOON, expected_every_seconds=15 if both else 900)
+    )
+    clock.advance(timedelta(minutes=5))
+    watch_of(metastore, clock, hook).tick()
+    incidents = [(one.alert, one.cause) for one in metastore.operations.incidents.recent()]
+    assert incidents == [("watch_silent", "dagster" if both else "queue")]

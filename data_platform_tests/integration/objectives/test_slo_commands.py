@@ -106,6 +106,13 @@ def test_an_old_judgement_says_nothing_about_now(shop: Kit, typed: Type) -> None
     assert gate(typed, "served.shop.sales", "--strict")[0] == 1
 
 
+def test_what_burnt_when_it_was_last_judged_keeps_the_gate_closed(shop: Kit, typed: Type) -> None:
+    for hours in range(71, 0, -2):
+        measured(shop, hours=hours, good=6_912, bad=288)
+    shop.platform.objectives.evaluate(SystemClock().now() - timedelta(minutes=20))
+    assert gate(typed, "served.shop.sales")[0] == 1
+
+
 def test_objectives_are_listed_shown_and_exported(shop: Kit, typed: Type) -> None:
     assert "nothing was evaluated yet" in typed("slo", "list")[2]
     measured(shop, hours=1, good=3_400, bad=200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 from data_platform.metastore.breakers import BreakerEntry
 from data_platform.metastore.operations_tables import BreakerState
 from data_platform.metastore.queued_runs import QueuedRunEntry
+from data_platform.orchestration import watch as watching
+from data_platform.orchestration.location import load_location
 from data_platform.orchestration.queue import sample_queue
 from data_platform_tests.kit import Kit
 
@@ -107,6 +110,31 @@ def test_a_run_that_left_the_queue_has_its_start_and_a_cancelled_one_is_forgotte
     (left,) = kit.platform.metastore.operations.queued_runs.sampled(since=kit.clock.now())
     assert left.run_id == starts
     assert left.started_at is not None
+
+
+def test_the_watch_of_dagster_samples_the_queue(
+    kit: Kit, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "open_platform", lambda _: nullcontext(kit.platform))
+    waiting = run(instance)
+    look = watching.watch(load_location(kit.platform.settings))
+    with dg.build_sensor_context(instance=instance) as context:
+        assert isinstance(look(context), dg.SkipReason)
+    assert list(sampled(kit)) == [waiting]
+    beats = {one.component: one for one in kit.platform.metastore.operations.component_beats.all()}
+    assert {"dagster", "queue"} <= set(beats)
+    assert beats["queue"].expected_every_seconds == beats["dagster"].expected_every_seconds
+
+
+def test_an_empty_queue_that_was_looked_into_is_told_from_one_that_nobody_looked_into(
+    kit: Kit, instance: dg.DagsterInstance
+) -> None:
+    beats = kit.platform.metastore.operations.component_beats
+    assert beats.of("queue") is None
+    assert sample_queue(instance, kit.platform) == 0
+    beat = beats.of("queue")
+    assert beat is not None
+    assert beat.beat_at == kit.clock.now()
 
 
 def _started(begun: dg.DagsterRun) -> dg.EventLogEntry:

@@ -30,7 +30,8 @@ ADDRESSES = ("POST /api/v1/lineage", "POST /api/v1/lineage/batch", "GET /api/v1/
              "GET /api/v1/lineage/refused/{digest}", "GET /api/v1/catalog/datasets",
              "GET /api/v1/catalog/search", "GET /api/v1/catalog/datasets/{key}", "GET /api/v1/catalog/lineage/{key}",
              "GET /api/v1/catalog/impact/{key}", "GET /api/v1/catalog/history/{key}",
-             "GET /api/v1/catalog/coverage")  # fmt: skip
+             "GET /api/v1/catalog/coverage", "GET /api/v1/connectors", "GET /api/v1/incidents",
+             "GET /api/v1/incidents/{incident_id}", "GET /api/v1/objectives", "GET /api/v1/costs")  # fmt: skip
 DEEP = base64.urlsafe_b64encode(b"[" * 5_000).decode()
 PAGES = ("/", "/search", "/changes", "/connectors", "/datasets/{key}", "/lineage/{key}", "/graph/{key}", "/on-call",
          "/incidents", "/objectives", "/debug", "/costs")  # fmt: skip
@@ -68,6 +69,8 @@ asked = st.fixed_dictionaries(
         "dataset": st.sampled_from(KEYS) | any_text,
         "state": st.sampled_from(("open", "met", "none")),
         "failed": st.booleans() | any_text,
+        "month": st.sampled_from(("2026-03", "2026-02", "2099-01", "2026-13")) | any_text,
+        "by": st.sampled_from(("dataset", "owner", "tag:product", "none")) | any_text,
         "q": st.sampled_from(("orders", "column:revenue", "owner:Shop day", " ", '"', ":")) | any_text,
     },
 )
@@ -111,14 +114,15 @@ def test_no_question_about_what_is_there_ends_in_a_server_error(shop: Shop, addr
     answered = set[int]()
 
     def send(key: str, query: dict[str, Any]) -> None:
-        answer = shop.client.get(address.format(key=quote(key, safe=""), digest=quote(key, safe="")), params=query)
+        named = dict.fromkeys(("key", "digest", "incident_id"), quote(key, safe=""))
+        answer = shop.client.get(address.format(**named), params=query)
         assert answer.status_code < 500, answer.text
         if answer.status_code >= 400:
             assert answer.headers["content-type"] == "application/problem+json"
         answered.add(answer.status_code)
 
     often(send, key=keys, query=asked)
-    assert (404 if "digest" in address else 200) in answered
+    assert (404 if "{digest}" in address or "{incident_id}" in address else 200) in answered
 
 
 @pytest.mark.parametrize("address", PAGES)

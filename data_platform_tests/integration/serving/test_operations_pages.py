@@ -6,11 +6,14 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from starlette.testclient import TestClient
 
+from data_platform.metastore.component_beats import ComponentBeat
 from data_platform.serving.app import platform_app
 from data_platform_tests.integration.serving.conftest import Shop, ran_once
 from data_platform_tests.integration.serving.operations_facts import EVIL, OBJECTIVE, RUN, in_trouble
@@ -263,3 +266,14 @@ def test_nothing_measured_is_never_green(shop: Shop) -> None:
     assert "No evidence: nobody has looked into the orchestrator's queue yet." in words
     for path in ("/incidents", "/objectives", "/debug", "/costs"):
         assert shop.client.get(path).status_code == 200
+
+
+def test_an_empty_queue_is_told_only_while_somebody_looks_into_it(shop: Shop) -> None:
+    beats, now = shop.kit.platform.metastore.operations.component_beats, shop.kit.clock.now()
+    beat = ComponentBeat(component="queue", instance="host:1", beat_at=now, expected_every_seconds=15)
+    beats.beat(beat)
+    assert said(shop.client.get("/on-call"), section="queue").startswith("Queue Nothing waits. looked into")
+    beats.forget("queue")
+    beats.beat(replace(beat, beat_at=now - timedelta(minutes=4)))
+    assert said(shop.client.get("/on-call"), section="queue").startswith("Queue no evidence since")
+    beats.forget("queue")

@@ -64,12 +64,16 @@ def test_totals_are_no_data_and_do_not_look_new(kit: Kit) -> None:
 
 
 @pytest.mark.parametrize("text", ["not json", "[1]", '{"a.csv": "many"}', '{"a.csv": -1}', '{"a.csv": true}'])
-def test_totals_that_cannot_be_read_say_nothing_and_stop_nothing(kit: Kit, text: str) -> None:
+def test_totals_that_cannot_be_read_say_nothing_and_stop_nothing(
+    kit: Kit, text: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     drop(kit, "a.csv", rows(3))
     drop(kit, "a.manifest.json", text)
     kit.ingest("visits")
     assert len(kit.rows("raw.visits")) == 3
     assert measured(kit) == {}
+    assert "control totals cannot be read" in caplog.text
+    assert capsys.readouterr().out == ""  # what a command prints may be read by a program
 
 
 def test_totals_that_come_after_their_file_count_too_and_corrected_ones_replace_them(kit: Kit) -> None:

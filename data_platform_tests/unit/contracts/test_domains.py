@@ -125,6 +125,11 @@ def test_two_domains_of_one_name_are_a_fault(tmp_path: Path) -> None:
     assert sum("dataset curated.shop.orders is in" in message for message in found) == 1
 
 
+def test_a_domain_may_not_have_the_platforms_own_name(tmp_path: Path) -> None:
+    copy_of_shop(tmp_path).rename(tmp_path / "platform")
+    assert "'platform' is the name of what the platform measures of itself" in faults_of(tmp_path)
+
+
 def test_contracts_without_a_domain_file_are_a_fault(tmp_path: Path) -> None:
     (copy_of_shop(tmp_path) / "domain.yaml").unlink()
     assert "cannot be read: No such file or directory" in faults_of(tmp_path)

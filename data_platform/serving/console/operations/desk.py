@@ -14,13 +14,14 @@ from markupsafe import Markup
 
 from data_platform.errors import FaultyProject
 from data_platform.incidents.runbook import SHIPPED
+from data_platform.metastore.component_beats import WATCH
 from data_platform.metastore.incidents import IncidentEntry
 from data_platform.metastore.operations import Operations
 from data_platform.metastore.symptoms import SymptomEntry
 from data_platform.observability.objectives.model import INDICATORS, Objective
 from data_platform.serving.console.operations.filters import Estate, Filter
 from data_platform.serving.console.operations.runbook_text import rendered
-from data_platform.serving.console.operations.signals import MOST_INCIDENTS, WATCH, Watching, watching
+from data_platform.serving.console.operations.signals import MOST_INCIDENTS, Watching, watching
 from data_platform.serving.console.rendering import page
 from data_platform.wiring import Platform
 

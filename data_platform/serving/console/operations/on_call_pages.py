@@ -7,6 +7,7 @@ from datetime import timedelta
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from data_platform.metastore.component_beats import QUEUE
 from data_platform.metastore.operations_tables import ObjectiveState
 from data_platform.serving.console.operations import on_call, signals
 from data_platform.serving.console.operations.desk import Desk, Page
@@ -72,6 +73,8 @@ def on_call_routes(desk: Desk) -> APIRouter:
 def _queue(desk: Desk) -> on_call.Queue:
     """What waits, as it was sampled last."""
     store, now = desk.operations.queued_runs, desk.now
-    seen = store.sampled(since=now - _LOOK_BACK)
-    sampled_at = max((run.sampled_at for run in seen), default=None)
+    looks = [run.sampled_at for run in store.sampled(since=now - _LOOK_BACK)]
+    if (beat := desk.operations.component_beats.of(QUEUE)) is not None:
+        looks.append(beat.beat_at)  # an empty queue leaves nothing else
+    sampled_at = max(looks, default=None)
     return on_call.queue_of(store.waiting(), now, sampled_at=sampled_at, fresh=_FRESH)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from data_platform.connectors.heartbeat_map import Standing, heartbeat_map
 from data_platform.connectors.liveness import State
 from data_platform.connectors.options import Expectations, read_options
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.errors import ConfigurationError
-from data_platform.metastore.component_beats import ComponentBeat
+from data_platform.metastore.component_beats import WATCH, ComponentBeat
 from data_platform.metastore.incidents import IncidentEntry
 from data_platform.metastore.objectives import ObjectiveEntry
 from data_platform.metastore.operations_tables import IncidentSeverity, ObjectiveState
@@ -23,10 +23,7 @@ from data_platform.serving.console.operations.words import duration
 from data_platform.serving.console.views import Tile
 from data_platform.wiring import Platform
 
-WATCH = "watch"
-SILENT_AFTER = 3  # turns that the watch may miss
 MOST_INCIDENTS = 1_000
-_LEAST_SILENCE = timedelta(seconds=60)
 _GOOD = (State.LIVE, State.RESTING)
 _WITHOUT_EVIDENCE = (State.NEVER_RUN, State.MAINTENANCE)
 
@@ -76,12 +73,12 @@ def watching(beat: ComponentBeat | None, now: datetime) -> Watching:
     if beat is None:
         text = "Nothing is judged until it does: start data-platform serve, or data-platform watch."
         return Watching(at=None, is_silent=True, tone="warn", title="The watch has never run", text=text)
-    if not beat.expected_every_seconds:
+    if beat.is_stopped:
         text = "Nothing was judged since. Start data-platform serve, or data-platform watch."
         return Watching(at=beat.beat_at, is_silent=True, tone="warn", title="The watch was stopped", text=text)
-    silence = now - beat.beat_at
-    if silence > max(_LEAST_SILENCE, SILENT_AFTER * timedelta(seconds=beat.expected_every_seconds)):
-        text = f"Silent for {duration(silence)}: what stands below was true then. See whether {beat.instance} lives."
+    if beat.is_silent(now):
+        silence = duration(now - beat.beat_at)
+        text = f"Silent for {silence}: what stands below was true then. See whether {beat.instance} lives."
         return Watching(at=beat.beat_at, is_silent=True, tone="bad", title="The watch is silent", text=text)
     if beat.detail:
         return Watching(at=beat.beat_at, is_silent=False, tone="warn", title="The watch limps", text=beat.detail)

@@ -232,7 +232,9 @@ def test_labels_are_escaped() -> None:
 @pytest.mark.parametrize(
     ("accept", "form"),
     [("", Form.TEXT), ("*/*", Form.TEXT),
-     ("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5", Form.OPEN_METRICS)],
+     ("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5", Form.OPEN_METRICS),
+     ("application/openmetrics-text;q=0.2, text/plain;q=0.9", Form.TEXT),
+     ("application/openmetrics-text;q=0, */*", Form.TEXT), ("application/openmetrics-text;q=much", Form.TEXT)],
 )  # fmt: skip
 def test_the_format_is_the_one_that_is_asked_for(accept: str, form: Form) -> None:
     assert form_for(accept) is form

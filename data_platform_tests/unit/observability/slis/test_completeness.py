@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -19,15 +19,24 @@ def ledger(metastore: Metastore) -> Ledger:
     return Ledger(metastore, [contract(RAW, every=DAY, latency=HOUR)])
 
 
-def expect(ledger: Ledger, partition: str, rows: int, *, provenance: str = "source", confidence: float = 1.0) -> None:
+def expect(
+    ledger: Ledger,
+    partition: str,
+    rows: int,
+    *,
+    source: str = "files",
+    provenance: str = "source",
+    confidence: float = 1.0,
+    at: datetime = NOON,
+) -> None:
     entry = SourceCountEntry(
         dataset=RAW,
-        source="files",
+        source=source,
         partition=partition,
         provenance=provenance,
         expected_rows=rows,
         confidence=confidence,
-        counted_at=NOON,
+        counted_at=at,
     )
     ledger.metastore.operations.source_counts.record([entry])
 
@@ -121,6 +130,47 @@ def test_the_word_of_the_source_goes_before_a_guess(ledger: Ledger) -> None:
     expect(ledger, YESTERDAY, 0, provenance="manifest")
     (value,) = of(ledger.measure(NOON + TICK), "completeness")
     assert (value.provenance, value.value) == ("manifest", 1.0)
+
+
+def test_a_guess_that_comes_later_leaves_what_was_proven(ledger: Ledger) -> None:
+    ledger.measure(NOON - HOUR)
+    expect(ledger, YESTERDAY, 100, provenance="manifest")
+    (value,) = of(ledger.measure(NOON + TICK), "completeness")
+    assert (value.provenance, value.bad) == ("manifest", 100.0)
+    later = NOON + 3 * DAY + HOUR  # the manifest is older than what is looked at
+    expect(ledger, YESTERDAY, 50, provenance="forecast", at=later)
+    assert of(ledger.measure(later + TICK), "completeness") == []
+
+
+def test_a_proof_that_comes_after_a_guess_of_the_same_counts_what_is_missing(ledger: Ledger) -> None:
+    ledger.measure(NOON - HOUR)
+    ledger.batch(1, received=NOON - DAY, newest=NOON - DAY, rows=90)
+    expect(ledger, YESTERDAY, 100, provenance="forecast", confidence=0.9)
+    (guess,) = of(ledger.measure(NOON + TICK), "completeness")
+    assert sums([guess]) == (90.0, 0.0, 10.0)
+    expect(ledger, YESTERDAY, 100, provenance="manifest")
+    (proof,) = of(ledger.measure(NOON + 2 * TICK), "completeness")
+    assert (proof.partition, proof.provenance, proof.value) == (guess.partition, "manifest", 0.9)
+    assert sums([proof]) == (0.0, 10.0, 0.0)
+
+
+def test_a_day_that_is_counted_after_all_takes_the_place_of_its_forecast(ledger: Ledger) -> None:
+    day = NOON - 12 * HOUR - DAY
+    for week, rows in enumerate((80, 100, 100, 100, 100)):
+        ledger.batch(5 - week, received=day - week * 7 * DAY, newest=day - week * 7 * DAY, rows=rows)
+    ledger.measure(NOON - 12 * HOUR + 30 * timedelta(minutes=1))
+    (guess,) = of(ledger.measure(NOON - 11 * HOUR + TICK), "completeness")
+    assert (guess.value, guess.good, guess.unknown) == (0.8, 80.0, 20.0)
+    expect(ledger, YESTERDAY, 80)  # a slow day at the source, nothing is missing
+    expect(ledger, YESTERDAY, 80, source="others")
+    values = of(ledger.measure(NOON + TICK), "completeness")
+    found = {value.partition: value for value in values}
+    assert len(found) == len(values) == 3
+    proof, instead = found["files/2026-03-19"], found[guess.partition]
+    assert (proof.provenance, proof.value) == ("source", 1.0)
+    assert sums([proof]) == (0.0, 0.0, 0.0)  # the forecast counted the 80 already
+    assert (instead.value, instead.provenance) == (None, "source")
+    assert of(ledger.measure(NOON + 2 * TICK), "completeness") == []
 
 
 def test_without_any_count_the_same_weekdays_before_are_the_forecast(ledger: Ledger) -> None:

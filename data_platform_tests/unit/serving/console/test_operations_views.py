@@ -77,7 +77,7 @@ def test_slices_end_where_the_rows_end() -> None:
 @pytest.mark.parametrize(
     ("seconds_ago", "every", "detail", "tone", "is_silent"),
     [(10, 15, "", "good", False), (60, 15, "", "good", False), (61, 15, "", "bad", True), (170, 60, "", "good", False),
-     (181, 60, "", "bad", True), (5, 15, "slis: no answer", "warn", False), (5, 0, "", "warn", True)],
+     (241, 60, "", "bad", True), (5, 15, "slis: no answer", "warn", False), (5, 0, "", "warn", True)],
 )  # fmt: skip
 def test_a_watch_that_misses_its_turns_is_silent(
     seconds_ago: int, every: float, detail: str, tone: str, is_silent: bool
