@@ -106,8 +106,16 @@ class _Deciding:
     def _clear_what_is_over(self) -> None:
         active = {symptom.key for symptom in self.symptoms}
         for key, incident_id in list(self.turn.attached.items()):
-            if key not in active and Alert(key[0]) not in self.found.unknown:
+            is_seen = Alert(key[0]) not in self.found.unknown and not self._is_out_of_sight(incident_id, key)
+            if key not in active and is_seen:
                 self.turn.clear(incident_id, key)
+
+    def _is_out_of_sight(self, incident_id: str, key: tuple[str, str]) -> bool:
+        """Whether a symptom's dataset has no contract here: taken away, or newer than this process. That nothing is
+        seen of it then does not say that it is well; a person resolves it. Tables without a contract are another thing.
+        """
+        dataset = self.turn.entries[incident_id][key].dataset
+        return bool(dataset) and dataset not in self.engine.estate.datasets and key[0] != Alert.METADATA_GAP
 
     def _move_causes_up(self) -> None:
         """An incident whose cause itself follows from something, as is found later, is about that from then on."""

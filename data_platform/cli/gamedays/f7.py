@@ -97,6 +97,7 @@ def _detected(scene: Scene, sources: Sources, evidence: Evidence) -> None:
 
 def _mended(scene: Scene, sources: Sources, evidence: Evidence) -> None:
     sources.bucket.is_open = True
+    sources.reset_breakers()
     sources.deliver_stock()
     is_taken = sources.poll_until_taken()
     found = sources.diagnoses_once(lambda states: not set(states) & set(_DIAGNOSES.values()))

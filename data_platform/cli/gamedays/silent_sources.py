@@ -96,11 +96,17 @@ class Sources:
         return {each.entry.name: str(each.diagnosis.state) for each in found}
 
     def diagnoses_once(self, is_so: Callable[[Collection[str]], bool]) -> dict[str, str]:
-        """The diagnoses as soon as they are as wanted, or as they are after two beats of a heart."""
+        """The diagnoses as soon as they are as wanted, or as they are after two beats of a heart; work goes on."""
         ends = time.monotonic() + 2 * BEAT_SECONDS
         while not is_so((found := self.diagnoses()).values()) and time.monotonic() < ends:
+            self.keep_stock_alive()
             time.sleep(0.5)
         return found
+
+    def reset_breakers(self) -> None:
+        """Lets sources that failed again and again be asked at once, as the runbook says where the cause is mended."""
+        for breaker in self.scene.platform.metastore.operations.breakers.all():
+            self.scene.platform.breakers.reset(breaker.name, who="gameday")
 
     def wait(self) -> None:
         """Until the next poll."""

@@ -80,6 +80,15 @@ def state_of(metastore: Metastore) -> tuple[object, ...]:
     )
 
 
+def test_a_dataset_without_a_contract_any_more_is_not_mended_by_that(metastore: Metastore) -> None:
+    engine_over(metastore).take(found(failed("served.shop.c"), failed("raw.shop.d")))
+    smaller = engine_over(metastore, ["raw.shop.a", "curated.shop.b", "raw.shop.d"])
+    smaller.take(found(at=NOON + timedelta(hours=1)))
+    smaller.take(found(at=NOON + timedelta(hours=2)))
+    states = {one.cause: one.state for one in metastore.operations.incidents.recent()}
+    assert states == {"served.shop.c": IncidentState.OPEN, "raw.shop.d": IncidentState.RESOLVED}
+
+
 def test_five_hundred_failing_descendants_are_one_page(metastore: Metastore) -> None:
     names = ["raw.shop.a", *(f"served.shop.r{n}" for n in range(MANY))]
     up = dict.fromkeys(names[1:], ("raw.shop.a",))
