@@ -53,8 +53,6 @@ def upkeep_job() -> dg.JobDefinition:
 
     @dg.job(name="upkeep", description=about)
     def upkeep() -> None:
-        tended = tend_tables()
-        publish_own_datasets(tended)
-        costs_meter(tended)
+        costs_meter(publish_own_datasets(tend_tables()))
 
     return upkeep
