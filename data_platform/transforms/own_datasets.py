@@ -19,6 +19,7 @@ from data_platform.contracts.domains import Dataset, Project
 from data_platform.contracts.model import DatasetName
 from data_platform.contracts.rules import rules_of
 from data_platform.contracts.schema import arrow_schema
+from data_platform.errors import ContractViolation
 from data_platform.lakehouse.duck import Engine
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.lakehouse.tables import Lake
@@ -72,7 +73,7 @@ class OwnDatasets:
             with self.leases.hold(ref.path), self.engine.session() as con:
                 return self._publish(con, dataset, ref, run)
         except BaseException as error:
-            self.recorder.failed(str(name), run, error, is_blocked=False)
+            self.recorder.failed(str(name), run, error, is_blocked=isinstance(error, ContractViolation))
             raise
 
     def _publish(self, con: DuckDBPyConnection, dataset: Dataset, ref: TableRef, run: Run) -> Published:
