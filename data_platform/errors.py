@@ -17,6 +17,7 @@
     │   ├── TamperedObject      landed bytes no longer have their digest
     │   ├── SinkRefused         a lineage sink will never take this event
     │   └── ConservationBroken  counts do not close, or two compilations of a rule disagree
+    ├── PartlyPublished         each of several datasets for its own reason                 exit 1 or 3
     └── AccessDenied            no policy grants this                                       exit 1
 
 A failed check is a value (a verdict), never an exception; a check that could not run is one.
@@ -24,8 +25,9 @@ A failed check is a value (a verdict), never an exception; a check that could no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class PlatformError(Exception):
@@ -145,7 +147,30 @@ class ConservationBroken(FatalError):
     """Counts do not close to zero, or the SQL and Pandera compilations of a rule disagree."""
 
 
+class PartlyPublished(PlatformError):
+    """Of several datasets that are published together some were not; the others were.
+
+    Attributes:
+        errors: why, by dataset.
+        published: what was published (`publication.candidate.Published`).
+        exit_code: 1 where contracts said no to all of them, else 3.
+    """
+
+    def __init__(self, errors: Mapping[str, Exception], *, published: Sequence[Any] = ()) -> None:
+        self.errors, self.published = dict(errors), tuple(published)
+        self.exit_code = 1 if all(isinstance(error, ContractViolation) for error in errors.values()) else 3
+        count = f"{len(errors)} dataset{'' if len(errors) == 1 else 's'}"
+        told = "\n".join(f"  {name}: {_said(error)}" for name, error in errors.items())
+        super().__init__(f"{count} could not be published; the last good version of each keeps serving:\n{told}")
+
+
 class AccessDenied(PlatformError):
     """No policy grants this access."""
 
     exit_code = 1
+
+
+def _said(error: Exception) -> str:
+    """An engine's message may quote a value of the data, so of such an error only the class is told."""
+    first = next(iter(str(error).splitlines()), "") if isinstance(error, PlatformError) else ""
+    return f"{type(error).__name__}{': ' if first else ''}{first}"

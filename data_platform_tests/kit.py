@@ -31,7 +31,7 @@ from data_platform.publication.candidate import Published, Run
 from data_platform.publication.decisions import Decision, HeldPlace
 from data_platform.publication.receipt import BatchCount
 from data_platform.settings import load_settings
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 from data_platform_tests.openlineage_check import loaded_check
 
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)

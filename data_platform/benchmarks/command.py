@@ -20,6 +20,7 @@ from data_platform.benchmarks.load_definitions import measure_definitions
 from data_platform.benchmarks.measuring import Comparison, Measurement
 from data_platform.benchmarks.objectives import measure_objectives
 from data_platform.benchmarks.one_more_day import measure_one_more_day
+from data_platform.benchmarks.watching import measure_watching
 from data_platform.benchmarks.whole_way import Workspace, compare_ndjson_to_raw, compare_whole_way
 
 _GIB = 1 << 30
@@ -176,9 +177,28 @@ def objectives(folder: Path | None, as_json: bool, datasets: int, days: int) -> 
         f"{found.objectives:,} objectives over {found.samples:,} samples ({found.database_bytes / _GIB:.2f} GiB)",
         f"the first evaluation {found.first_seconds:.2f} s, that of the next tick {found.next_seconds:.2f} s",
         f"a scrape of {found.scrape.series:,} series ({found.scrape.size_bytes / (1 << 20):.1f} MiB): the first "
-        f"{found.scrape.first_seconds:.2f} s, those after it {found.scrape.next_seconds * 1000:.0f} ms",
+        f"of a process {found.scrape.first_seconds:.2f} s, those after it {found.scrape.next_seconds * 1000:.0f} ms; "
+        f"the first of all, which counts the whole ledger, {found.scrape.uncounted_seconds:.1f} s",
     ]
     _show(asdict(found), lines, as_json=as_json)
+
+
+@bench.command("watching")
+@_folder
+@_as_json
+@click.option("--rows", default=300_000, show_default=True, help="Of the whole runs.")
+@click.option("--pairs", default=10, show_default=True, help="Whole runs of each, in turn.")
+@click.option("--steps", default=100, show_default=True, help="Steps of each, in turn.")
+def watching(folder: Path | None, as_json: bool, rows: int, pairs: int, steps: int) -> None:
+    """What metering, traces and logs add to a step and to a whole run."""
+    with _workplace(folder) as place:
+        found = measure_watching(place / "watching", rows=rows, pairs=pairs, steps=steps, report=_report)
+    lines = [
+        f"a step of {found.step_cpu_seconds * 1000:.0f} ms CPU takes {found.added_cpu_seconds * 1000:.1f} ms more "
+        f"(median of {found.steps} pairs)",
+        f"files to served tables take {found.whole_way.ratio:.3f} times the wall time (median of {pairs} pairs)",
+    ]
+    _show({**asdict(found), "whole_way_ratio": found.whole_way.ratio}, lines, as_json=as_json)
 
 
 def _show_comparison(comparison: Comparison, *, as_json: bool) -> None:

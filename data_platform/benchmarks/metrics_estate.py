@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from data_platform.metastore.batches import BatchEntry
+from data_platform.metastore.checks import CheckEntry
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.heartbeats import Heartbeat
 from data_platform.metastore.repository import Repeat
+from data_platform.metastore.run_meters import RunMeterEntry
 from data_platform.metastore.runs import RunEntry
 from data_platform.metastore.tables import Phase, RunState
 from data_platform.observability.prometheus.metrics import Metrics
 
 LAYERS = ("raw", "curated", "served")
 DOMAINS = 20
+_RULES = ("NULL_ORDER_ID", "UNIQUE_ORDER_ID")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +27,14 @@ class ScrapeFigures:
     """How long scrapes take.
 
     Attributes:
-        first_seconds: of a process that has read nothing yet.
-        next_seconds: the median of those that follow, with a new batch, run and evaluation before each.
+        uncounted_seconds: of the first process of all, which finds a ledger that nobody has counted yet.
+        first_seconds: the first of any other process.
+        next_seconds: the median of those that follow, with an evaluation before each.
     """
 
     series: int
     size_bytes: int
+    uncounted_seconds: float
     first_seconds: float
     next_seconds: float
 
@@ -50,7 +55,7 @@ def sources(datasets: int) -> Mapping[tuple[str, str], tuple[str, ...]]:
 
 
 def fill_ledger(metastore: Metastore, *, datasets: int, days: int, now: datetime) -> None:
-    """A batch and a run a day for each dataset."""
+    """A batch, a run with its checks and its meter a day for each dataset."""
     for dataset, source in sources(datasets):
         metastore.batches._upsert(_batches(dataset, source, days, now), repeat=Repeat(), tx=None)
         metastore.heartbeats.beat(
@@ -62,10 +67,14 @@ def fill_ledger(metastore: Metastore, *, datasets: int, days: int, now: datetime
     for first in range(0, datasets, 100):
         runs = [run for number in range(first, min(first + 100, datasets)) for run in _runs(number, days, now)]
         metastore.runs.record(runs)
+        metastore.checks.record(_check(run, rule) for run in runs for rule in _RULES)
+        metastore.operations.run_meters.add(map(_meter, runs))
 
 
-def measure_scrapes(metrics: Metrics, change: Iterator[None], *, scrapes: int = 5) -> ScrapeFigures:
-    """Scrapes once cold, then after each of the changes."""
+def measure_scrapes(new: Callable[[], Metrics], change: Iterator[None], *, scrapes: int = 5) -> ScrapeFigures:
+    """Scrapes once where nothing was counted, then as a new process does, then after each of the changes."""
+    _, uncounted = _timed(new())
+    metrics = new()
     text, first = _timed(metrics)
     following = []
     for _, _ in zip(range(scrapes), change, strict=False):
@@ -75,6 +84,7 @@ def measure_scrapes(metrics: Metrics, change: Iterator[None], *, scrapes: int = 
     return ScrapeFigures(
         series=sum(not line.startswith("#") for line in text.splitlines()),
         size_bytes=len(text),
+        uncounted_seconds=uncounted,
         first_seconds=first,
         next_seconds=following[len(following) // 2],
     )
@@ -105,3 +115,20 @@ def _runs(number: int, days: int, now: datetime) -> Iterator[RunEntry]:
             run_id=f"run_{number}_{day}", dataset=name, started_at=at, ended_at=at + timedelta(seconds=20), state=state,
             inputs={source: day} if number % 3 else {}, seconds=20.0, output_version=day,
         )  # fmt: skip
+
+
+def _check(run: RunEntry, rule: str) -> CheckEntry:
+    return CheckEntry(
+        run_id=run.run_id, dataset=run.dataset, rule=rule, kind="library", reason="", severity="block",
+        verdict="passed" if run.state is RunState.SUCCEEDED else "failed", rows_examined=1_000, failing_rows=0,
+        tolerance="", engine="duckdb", data_version=run.output_version, contract_version="1.0.0",
+        recorded_at=run.started_at + timedelta(seconds=19),
+    )  # fmt: skip
+
+
+def _meter(run: RunEntry) -> RunMeterEntry:
+    return RunMeterEntry(
+        run_id=run.run_id, dataset=run.dataset, metered_on=run.started_at.date(), started_at=run.started_at,
+        ended_at=run.started_at + timedelta(seconds=20), owner=run.dataset.split(".")[1], wall_seconds=20.0,
+        cpu_seconds=12.5, bytes_read=1_000_000, bytes_written=400_000, logical_bytes_in=1_000_000,
+    )  # fmt: skip

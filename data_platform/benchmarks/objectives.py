@@ -19,12 +19,13 @@ from data_platform.benchmarks.metrics_estate import (
     measure_scrapes,
     sources,
 )
+from data_platform.contracts.domains import PLATFORM_DOMAIN
 from data_platform.metastore.engine import Metastore, open_metastore
 from data_platform.metastore.objective_samples import ObjectiveSample
 from data_platform.metastore.sli_values import SliValueEntry
 from data_platform.observability.objectives.durations import Duration
 from data_platform.observability.objectives.evaluation import Objectives
-from data_platform.observability.objectives.model import PLATFORM, Objective
+from data_platform.observability.objectives.model import Objective
 from data_platform.observability.objectives.windows import DAY, FIVE_MINUTES, HOUR, KEPT, Window
 from data_platform.observability.prometheus.metrics import Metrics
 
@@ -70,8 +71,11 @@ def measure_objectives(
         following = _timed(lambda: evaluated.evaluate(NOW + timedelta(seconds=15)))
         report("a ledger for the scrape")
         fill_ledger(metastore, datasets=datasets, days=days, now=NOW)
-        metrics = Metrics(metastore, lambda: NOW, sources=sources(datasets), version="bench", disks=lambda: ())
-        scrape = measure_scrapes(metrics, _ticks(metastore, evaluated, objectives))
+        followers = sources(datasets)
+        scrape = measure_scrapes(
+            lambda: Metrics(metastore, lambda: NOW, sources=followers, version="bench", disks=lambda: ()),
+            _ticks(metastore, evaluated, objectives),
+        )
         return ObjectiveFigures(
             objectives=len(objectives),
             samples=samples,
@@ -94,7 +98,7 @@ def estate(datasets: int) -> Iterator[Objective]:
         if layer == "raw":
             yield _objective("connector_heartbeat", f"{name}/source_{number}", domain)
             yield _objective("completeness", name, domain)
-    for place in (PLATFORM, *(f"domain_{number}" for number in range(DOMAINS))):
+    for place in (PLATFORM_DOMAIN, *(f"domain_{number}" for number in range(DOMAINS))):
         yield _objective("pipeline_success", place, place)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from data_platform.contracts.model import Layer
 from data_platform.settings import load_settings
-from data_platform.wiring import Platform, open_platform
+from data_platform.wiring.platform import Platform, open_platform
 
 
 def run(platform: Platform, only: Sequence[str] = ()) -> None:

@@ -13,7 +13,7 @@ from data_platform.errors import ConfigurationError
 from data_platform.formats.drafting import draft_from_relation
 from data_platform.lakehouse.found_relations import relation_of
 from data_platform.metastore.catalog_findings import FindingEntry
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 DRAFTS = "drafts"
 

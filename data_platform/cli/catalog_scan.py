@@ -1,10 +1,8 @@
-"""The work of `catalog scan`, `findings`, `accept`, `reject` and `metrics`."""
+"""The work of `catalog scan`, `findings`, `accept` and `reject`."""
 
 from __future__ import annotations
 
 import getpass
-
-import click
 
 from data_platform.catalog.deriving import in_words
 from data_platform.catalog.discovery import WAREHOUSE, Standing
@@ -14,12 +12,9 @@ from data_platform.cli.environment import platform_here
 from data_platform.cli.lineage import send_a_little
 from data_platform.cli.output import counted, print_json, print_table, say, stdout, working
 from data_platform.cli.recover import recover
-from data_platform.contracts.model import Layer
 from data_platform.errors import ConfigurationError
 from data_platform.metastore.catalog_findings import FindingEntry
-from data_platform.observability.catalog_metrics import CatalogMetrics
-from data_platform.observability.exposition import exposition
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 _COLUMNS = ["table", "standing", "what differs", "decided", "next"]
 
@@ -90,13 +85,6 @@ def reject(*, table: str, reason: str, yes: bool) -> int:
     return code
 
 
-def metrics() -> int:
-    """Prints the numbers of the newest scan."""
-    with platform_here() as platform:
-        click.echo(exposition(CatalogMetrics(platform.metastore, platform.clock.now())), nl=False)
-    return 0
-
-
 def _move_away(platform: Platform, finding: FindingEntry, yes: bool) -> int:
     stdout().print(f"move {finding.place} of the store out of the way; nothing is deleted", soft_wrap=True)
     if not yes:
@@ -115,10 +103,8 @@ def _build_again(platform: Platform, yes: bool) -> int:
     aside = file.with_name(f"{file.stem}.rejected-{platform.clock.now():%Y%m%dT%H%M%S%fZ}{file.suffix}")
     if file.exists():
         file.rename(aside)
-    served = [dataset.contract for name, dataset in platform.project.datasets.items() if name.layer is Layer.SERVED]
     with working("building the served file"):
-        built = platform.warehouse.build(served)
-    platform.recorder.exported(platform.run(), built.versions, built.rows)
+        platform.served_file.build(platform.run())
     for one in platform.metastore.catalog.findings.all():
         if one.name.startswith(f"{WAREHOUSE}."):
             platform.settlement.renew(one)

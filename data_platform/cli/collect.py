@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import click
 
-from data_platform.cli.environment import platform_here
+from data_platform.cli.environment import platform_here, watching_here
 from data_platform.cli.ingest import named_source, sources
 from data_platform.cli.output import counted, print_json, print_table, say
 from data_platform.cli.times import length
@@ -28,7 +28,7 @@ from data_platform.metastore.heartbeats import MaintenanceWindow
 from data_platform.observability.exposition import exposition
 from data_platform.observability.ingest_metrics import IngestMetrics
 from data_platform.publication.receipt import BatchCount
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 _COLUMNS = (
     "source", "kind", "dataset", "state", "beat", "moved", "rows", "waiting", "event time", "source keeps",
@@ -63,9 +63,9 @@ def start(*, names: Sequence[str], host: str, port: int) -> int:
 
 def status(*, as_json: bool) -> int:
     """Prints the map of heartbeats."""
-    with platform_here() as platform:
+    with watching_here() as platform:
         now = platform.clock.now()
-        found = heartbeat_map(sources(platform), platform.metastore, now, place=platform.ingester.place)
+        found = heartbeat_map(sources(platform), platform.metastore, now, place=platform.place)
     if as_json:
         print_json(
             [
@@ -147,14 +147,14 @@ def maintenance(*, names: Sequence[str], minutes: int, reason: str) -> int:
 
 def metrics() -> int:
     """Prints the metrics of every source."""
-    with platform_here() as platform:
+    with watching_here() as platform:
         followers = {
             (str(entry.dataset), entry.name): [
                 str(name) for name, inputs in platform.graph.inputs.items() if entry.dataset in inputs
             ]
             for entry in sources(platform)
         }
-        asked = kept_logs(sources(platform), platform.ingester.place)
+        asked = kept_logs(sources(platform), platform.place)
         kept = {source: answer.kept for source, answer in asked.items() if answer.kept or answer.error}
         found = IngestMetrics(platform.metastore, followers, platform.clock.now(), kept=kept)
         click.echo(exposition(found), nl=False)
@@ -193,7 +193,7 @@ def _endpoint(platform: Platform, entries: Sequence[ConnectorEntry], host: str, 
     with ExitStack() as stack:
         opened = []
         for entry in pushed:
-            opened.append(open_push_source(entry, platform.ingester.place))
+            opened.append(open_push_source(entry, platform.place))
             stack.callback(opened[-1].spool.close)
         server = serve(collector_app(opened), host=host, port=port)
         stack.callback(server.stop)

@@ -10,7 +10,7 @@ from data_platform.cli.contract_trees import Tree
 from data_platform.cli.environment import platform_here
 from data_platform.contracts.compatibility_verdicts import BREAKING
 from data_platform.metastore.contract_checks import ContractCheckEntry
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 
 def record(base: Tree, head: Tree, found: Diff) -> int:

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from data_platform.cli.environment import platform_here
+from data_platform.cli.environment import platform_here, watching_here
 from data_platform.cli.output import counted, plain, print_json, print_table, say, working
 from data_platform.costs.report import CostOf, Report
 from data_platform.errors import ConfigurationError
@@ -21,7 +21,7 @@ _GIGABYTE = 10**9
 
 def show(*, by: str, month: str | None, as_json: bool) -> int:
     """Prints what a month cost."""
-    with platform_here() as platform:
+    with watching_here() as platform:
         report = platform.costs.report(_month(month), by=by)
     if as_json:
         print_json(_facts(report))
@@ -38,7 +38,7 @@ def show(*, by: str, month: str | None, as_json: bool) -> int:
 
 def statement(*, owner: str, month: str | None, as_json: bool) -> int:
     """Prints what an owner is charged."""
-    with platform_here() as platform:
+    with watching_here() as platform:
         found = platform.costs.statement(owner, _month(month))
     if as_json:
         print_json(found)

@@ -24,7 +24,7 @@ from data_platform.errors import ConfigurationError, FaultyProject
 from data_platform.orchestration.launch import RunSummary, StepEvent, run_all
 from data_platform.samples.late_drop import deliver_late_drop
 from data_platform.settings import Settings
-from data_platform.wiring import Platform, open_platform
+from data_platform.wiring.platform import Platform, open_platform
 
 DROP_FOLDER, LATE_FOLDER = "web_events", "web_events_late"
 

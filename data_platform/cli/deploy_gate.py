@@ -10,8 +10,8 @@ from data_platform.cli.output import counted, print_json, say
 from data_platform.contracts.model import DatasetName
 from data_platform.errors import ConfigurationError
 from data_platform.metastore.deploys import DeployEntry
-from data_platform.observability.objectives.gate import GateVerdict, ask, burn_in_words
-from data_platform.wiring import Platform
+from data_platform.observability.objectives.gate import GateVerdict, ask
+from data_platform.wiring.platform import Platform
 
 
 def ask_gate(*, datasets: Sequence[str], override: str | None, is_strict: bool, as_json: bool) -> int:
@@ -35,7 +35,15 @@ def ask_gate(*, datasets: Sequence[str], override: str | None, is_strict: bool, 
             )
         )
     if as_json:
-        print_json({"is_open": is_open, "override": override, "reason": reason, "verdict": verdict})
+        print_json(
+            {
+                "is_open": is_open,
+                "override": override,
+                "reason": reason,
+                "reasons": verdict.reasons,
+                "verdict": verdict,
+            }
+        )
     else:
         _tell(verdict, is_open=is_open, override=override)
     return 0 if is_open or override is not None else 1
@@ -53,14 +61,14 @@ def _concerned(platform: Platform, datasets: Sequence[str]) -> frozenset[str]:
 
 
 def _reason(verdict: GateVerdict, *, is_open: bool) -> str:
-    if is_open or verdict.burning:
+    if is_open or verdict.reasons:
         return verdict.reason
     return f"nothing is known of {counted(len(verdict.unknown), 'objective')}"
 
 
 def _tell(verdict: GateVerdict, *, is_open: bool, override: str | None) -> None:
-    for entry in verdict.burning:
-        say(burn_in_words(entry))
+    for reason in verdict.reasons:
+        say(reason)
     if verdict.unknown:
         names = ", ".join(entry.objective for entry in verdict.unknown[:5])
         more = f" and {len(verdict.unknown) - 5} more" if len(verdict.unknown) > 5 else ""
@@ -72,4 +80,4 @@ def _tell(verdict: GateVerdict, *, is_open: bool, override: str | None) -> None:
     elif override is not None:
         say(f"refused, and let through under {override}; this is kept with your name")
     else:
-        say("refused: mend what burns first, or name a ticket with --override")
+        say("refused: mend what burns or is spent first, or name a ticket with --override")

@@ -9,13 +9,16 @@ from data_platform.cli.examinations import Finding, State, examine
 from data_platform.cli.liveness import examine_liveness
 from data_platform.cli.output import print_json, print_table, say, working
 from data_platform.cli.repairs import repair_all
-from data_platform.wiring import open_platform
+from data_platform.wiring.platform import open_platform
+from data_platform.wiring.reading import sound_reader
 
 
 def doctor(*, repair: bool, only_alive: bool, as_json: bool) -> int:
     """Prints findings; 1 if something is wrong. `only_alive` leaves out what takes long: the stored bytes."""
     done: list[str] = []
-    with open_platform(settings_here()) as platform:
+    settings = settings_here()
+    reader = None if repair else sound_reader(settings)  # what is derived again is derived from a whole project
+    with open_platform(settings, reader=reader) as platform:
         if repair:
             with working("deriving records again"):
                 done = repair_all(platform)

@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from data_platform.settings import PREFIX, Settings, load_settings, project_folder
 
 if TYPE_CHECKING:
-    from data_platform.wiring import Platform
+    from data_platform.wiring.platform import Platform
 
 _PATHS = ("HOME", "STORE", "SOURCE", "DOMAINS", "PRICES", "ROUTES")
 
@@ -38,9 +38,25 @@ def read_dotenv(folder: Path) -> None:
 @contextmanager
 def platform_here(**overrides: Any) -> Iterator[Platform]:
     """The platform of the project around the working directory, closed at the end of the block."""
-    from data_platform.wiring import open_platform  # commands that only read contracts need no engine and no metastore
+    from data_platform.wiring.platform import open_platform  # who only reads contracts needs no engine and no metastore
 
     with open_platform(settings_here(**overrides)) as platform:
+        yield platform
+
+
+@contextmanager
+def watching_here() -> Iterator[Platform]:
+    """The same for commands that only watch and show: over the sound part of the project, with a word on the rest."""
+    from data_platform.cli.output import say
+    from data_platform.wiring.platform import open_platform
+    from data_platform.wiring.reading import sound_reader
+
+    settings = settings_here()
+    with open_platform(settings, reader=sound_reader(settings)) as platform:
+        files = platform.soundness.files
+        if files:
+            are = "is 1 faulty file" if len(files) == 1 else f"are {len(files)} faulty files"
+            say(f"there {are}, of which is shown what was sound last: {', '.join(files)}; data-platform contracts lint")
         yield platform
 
 

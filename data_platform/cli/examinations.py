@@ -19,7 +19,7 @@ from data_platform.lakehouse.durability import HeadCheck, HeadKind, damaged_file
 from data_platform.lakehouse.landing import LandingLog
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.lakehouse.tables import Table
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 _LOW_BYTES = 1 << 30
 
@@ -111,6 +111,16 @@ def _metastore(platform: Platform) -> Iterator[Finding]:
 
 
 def _project(platform: Platform) -> Iterator[Finding]:
+    for part in platform.soundness.parts:
+        first = part.faults[0]
+        more = f"; {len(part.faults)} faults in {len(part.files)} files" if len(part.faults) > 1 else ""
+        yield Finding(
+            area="project",
+            subject=part.name,
+            state=State.WRONG,
+            detail=f"{first.path}:{first.line}: {first.message}{more}",
+            next=f"{first.fix}; data-platform contracts lint shows every fault",
+        )
     count = len(platform.project.datasets)
     yield Finding(
         area="project",
@@ -233,11 +243,10 @@ def _ledger(platform: Platform) -> Iterator[Finding]:
 def _warehouse(platform: Platform) -> Iterator[Finding]:
     file, versions = platform.settings.warehouse_file, platform.warehouse.built_versions()
     served = {
-        str(n): platform.lake.table(TableRef(Zone.SERVED, n.domain, n.name)).version()
-        for n in platform.project.datasets
-        if n.layer is Layer.SERVED
+        str(contract.name): platform.lake.table(TableRef.of(contract.name, Zone.SERVED)).version()
+        for contract in platform.served
     }
-    served = {name: version for name, version in served.items() if version >= 0}
+    served = {name: version for name, version in served.items() if version > 0}
     if versions == served or (versions is None and not served):
         yield Finding(
             area="warehouse", subject=str(file), state=State.OK, detail="current" if served else "nothing served yet"

@@ -23,7 +23,7 @@ from data_platform.lakehouse.snapshots import Snapshot
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.publication.decisions import Decision, HeldPlace
 from data_platform.transforms.lint import ONE_TO_ONE
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 Chosen = tuple[str | None, int | None, str | None, bool]  # batch, record, rule, everything
 _DECISIONS = {"quarantined": Decision.RELEASE, "late": Decision.ADMIT_LATE}
@@ -138,12 +138,12 @@ def admitted_name(platform: Platform, text: str) -> DatasetName:
 
 def held_snapshot(platform: Platform, name: DatasetName, main: Snapshot) -> Snapshot:
     """The held table at the version that a version of the main table names."""
-    return platform.heads.side_for_reading(platform.lake.table(TableRef(Zone.HELD, name.domain, name.name)), main)
+    return platform.heads.side_for_reading(platform.lake.table(TableRef.of(name, Zone.HELD)), main)
 
 
 def held_rows(platform: Platform, name: DatasetName, fate: str) -> list[HeldRow]:
     """Held rows of the published version, in the order of batch and record."""
-    main = platform.heads.for_reading(platform.lake.table(TableRef(Zone(name.layer.value), name.domain, name.name)))
+    main = platform.heads.for_reading(platform.lake.table(TableRef.of(name)))
     held = held_snapshot(platform, name, main)
     if held.version < 0:
         return []

@@ -9,15 +9,17 @@ from datetime import datetime, timedelta
 
 from data_platform.cli.environment import platform_here
 from data_platform.cli.output import print_json, print_table, say
-from data_platform.cli.times import typed_span
+from data_platform.cli.times import moment, typed_span
 from data_platform.errors import ConfigurationError
 from data_platform.incidents.dossier import dossier
+from data_platform.incidents.evidence import facts
 from data_platform.incidents.playbook import read_playbook
 from data_platform.incidents.report import report as report_of
-from data_platform.incidents.suppressing import suppression
+from data_platform.incidents.suppressing import checked, names_of, scope_of
 from data_platform.metastore.component_beats import WATCH
 from data_platform.metastore.incidents import IncidentEntry
-from data_platform.wiring import Platform
+from data_platform.metastore.suppressions import SuppressionEntry
+from data_platform.wiring.platform import Platform
 
 _SHOWN = (
     *("incident_id", "cause", "alert", "severity", "state", "owner", "recipient", "began_at", "detected_at"),
@@ -33,7 +35,7 @@ def list_incidents(*, is_all: bool, limit: int, as_json: bool) -> int:
     if as_json:
         print_json(found)
     else:
-        columns = ("id", "severity", "state", "since", "what", "owner", "told")
+        columns = ("id", "severity", "state", "since", "what", "owner", "recipient")
         print_table("", columns, [_row(one) for one in found])
         if not found:
             say(f"no incident is open; {watched}" if not is_all else f"there was no incident; {watched}")
@@ -61,19 +63,30 @@ def show(*, incident_id: str, as_json: bool) -> int:
     print_table(
         incident.title,
         ("what", "is"),
-        [*((key, told["incident"][key]) for key in _SHOWN), ("runbook", incident.detail.get("runbook", ""))],
+        [*((key, _said(told["incident"][key])) for key in _SHOWN), ("runbook", incident.detail.get("runbook", ""))],
     )
     if told["run_id"]:
         say(f"the run behind it: {told['run_id']}; `data-platform trace {told['run_id']}` and `data-platform logs`")
     radius = incident.detail.get("blast_radius", {})
+    if incident.detail.get("ended"):
+        say(str(incident.detail["ended"]))
     say(f"hits {radius.get('count', 0)} datasets of {', '.join(radius.get('owners', ())) or 'nobody'}")
-    rows = [(s.alert, s.subject, s.first_seen, s.cleared_at, _said(s.evidence)) for s in told["symptoms"][:50]]
+    rows = [
+        (s.alert, s.subject, _said(s.first_seen), _said(s.cleared_at), _worded(s.evidence))
+        for s in told["symptoms"][:50]
+    ]
     print_table("\nsymptoms", ("alert", "of", "since", "until", "evidence"), rows)
-    changes = [(c.get("what"), c.get("from", ""), c.get("to", ""), c.get("at")) for c in incident.detail["changes"]]
+    changes = [
+        (c.get("what"), c.get("from", ""), c.get("to", ""), _said(c.get("at"))) for c in incident.detail["changes"]
+    ]
     if changes:
         print_table("\nlast changes before", ("what", "from", "to", "at"), changes)
-    print_table("\nhistory", ("at", "who", "what", ""), [(e.at, e.who, e.kind, e.detail) for e in told["history"]])
-    notes = [(n.kind, n.severity, n.recipient, n.channel, n.delivered_at, n.error) for n in told["notifications"]]
+    print_table(
+        "\nhistory", ("at", "who", "what", ""), [(_said(e.at), e.who, e.kind, e.detail) for e in told["history"]]
+    )
+    notes = [
+        (n.kind, n.severity, n.recipient, n.channel, _said(n.delivered_at), n.error) for n in told["notifications"]
+    ]
     print_table("\nnotifications", ("kind", "severity", "to", "through", "delivered", "error"), notes)
     return 0
 
@@ -97,16 +110,20 @@ def resolve(*, incident_id: str, reason: str, who: str | None) -> int:
 def suppress(*, ticket: str, scope: str, lasts: str, reason: str, who: str | None) -> int:
     """Declares a suppression."""
     with platform_here() as platform:
-        entry = suppression(
+        covered = scope_of(scope, names_of(platform.project))
+        now = platform.clock.now()
+        asked = SuppressionEntry(
             ticket=ticket,
-            scope=scope,
-            starts_at=platform.clock.now(),
-            lasts=_span(lasts),
+            scope=covered.text,
+            starts_at=now,
+            expires_at=now + _span(lasts),
             who=acting(who),
             reason=reason,
         )
+        entry = checked(asked)
         platform.metastore.operations.suppressions.declare(entry)
-    say(f"nothing is opened about {scope} until {entry.expires_at:%Y-%m-%d %H:%M} UTC ({ticket})")
+    say(f"warning: this holds back {covered}, and what follows from them; lost data and breaches are told all the same")
+    say(f"nothing is opened about {covered.text} until {entry.expires_at:%Y-%m-%d %H:%M} UTC ({ticket})")
     return 0
 
 
@@ -148,11 +165,15 @@ def _row(one: IncidentEntry) -> tuple[object, ...]:
     return (one.incident_id, one.severity.value, one.state.value, since, one.title, one.owner, one.recipient)
 
 
-def _said(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}={inner}" for key, inner in value.items())
+def _worded(evidence: Mapping[str, object]) -> str:
+    return "; ".join(f"{name}: {value}" for name, value in facts(evidence))
+
+
+def _said(value: object) -> str | None:
+    if value is None:
+        return None
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
+        return moment(value)
     if isinstance(value, float):
         return f"{value:.2f}"
     return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

@@ -16,9 +16,9 @@ from data_platform.formats.drafting import draft_from_file, draft_from_relation
 from data_platform.lakehouse import delta_log
 from data_platform.lakehouse.found_relations import relation_of
 from data_platform.lakehouse.found_tables import FoundKind
-from data_platform.lakehouse.table_ref import TableRef, Zone
+from data_platform.lakehouse.table_ref import TableRef
 from data_platform.lakehouse.tables import Lake
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 
 def infer(*, source: str, dataset: str | None, out: Path | None) -> int:
@@ -47,7 +47,7 @@ def _draft(path: Path, source: str, name: DatasetName) -> str:
         if path.is_dir():
             return _of_folder(platform, path, name)
         table = _table(source)
-        snapshot = platform.lake.table(TableRef(Zone(table.layer.value), table.domain, table.name)).snapshot()
+        snapshot = platform.lake.table(TableRef.of(table)).snapshot()
         if snapshot.version < 0:
             raise ConfigurationError(f"{source} is neither a file, nor a folder, nor a table of the store")
         with platform.engine.session() as con:

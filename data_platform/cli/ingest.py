@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from data_platform.cli.environment import platform_here
+from data_platform.cli.environment import platform_here, watching_here
 from data_platform.cli.lineage import send_a_little
 from data_platform.cli.output import print_json, print_table, say, working
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.places import nearest
 from data_platform.errors import ConfigurationError
 from data_platform.lakehouse.landing import LandingLog, SchemaDifference
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 _COLUMNS = ("batch", "files", "skipped", "rejected whole", "source rows", "raw", "rejected")
 
 
 def list_sources(*, as_json: bool) -> int:
     """Prints every source instance."""
-    with platform_here() as platform:
+    with watching_here() as platform:
         rows = [_source(platform, entry) for entry in sources(platform)]
     if as_json:
         print_json(rows)

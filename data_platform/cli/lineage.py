@@ -9,7 +9,7 @@ from data_platform.cli.output import counted, print_json, print_table, say, work
 from data_platform.cli.times import moment
 from data_platform.errors import PlatformError
 from data_platform.lineage.delivery import Standing
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 _COLUMNS = (
     "sink", "state", "delivered", "waiting", "refused", "oldest waiting", "failing since", "next attempt", "why",
@@ -82,7 +82,8 @@ def send(*, everything: bool, retry_refused: bool, as_json: bool) -> int:
 def send_a_little(platform: Platform) -> None:
     """What a command does for the outbox at its end: at most two seconds, and never a reason to fail."""
     try:
-        platform.registration.tell()
+        if not platform.soundness.faults:  # what never ran is told of a whole project only
+            platform.registration.tell()
         platform.delivery.once(within_seconds=_AT_THE_END_SECONDS)
     except PlatformError as error:
         say(f"lineage waits: {error}")

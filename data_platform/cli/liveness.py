@@ -5,15 +5,19 @@ A part that nobody ever started is no fault; one that was at work and fell silen
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from data_platform.cli.examinations import Finding, State, examined
 from data_platform.cli.ingest import sources
+from data_platform.cli.output import counted
 from data_platform.cli.times import length, moment
 from data_platform.connectors.heartbeat_map import heartbeat_map
 from data_platform.connectors.liveness import State as Standing
-from data_platform.wiring import Platform
+from data_platform.metastore.component_beats import QUEUE
+from data_platform.metastore.queued_runs import QueuedRunEntry
+from data_platform.orchestration.storage import has_storage
+from data_platform.wiring.platform import Platform
 
 _QUEUED_TOO_LONG = timedelta(minutes=30)
 _UNSENT_TOO_LONG = timedelta(minutes=15)
@@ -41,7 +45,7 @@ def examine_liveness(platform: Platform) -> list[Finding]:
 
 def _connectors(platform: Platform) -> Iterator[Finding]:
     now = platform.clock.now()
-    for each in heartbeat_map(sources(platform), platform.metastore, now, place=platform.ingester.place):
+    for each in heartbeat_map(sources(platform), platform.metastore, now, place=platform.place):
         told = each.diagnosis
         yield Finding(
             area="connector",
@@ -107,29 +111,48 @@ def _breakers(platform: Platform) -> Iterator[Finding]:
 
 
 def _queue(platform: Platform) -> Iterator[Finding]:
-    now = platform.clock.now()
+    """What waits, as it was sampled last; without a fresh look how much waits is not known, and is no nought."""
+    beat, now = platform.metastore.operations.component_beats.of(QUEUE), platform.clock.now()
     waiting = platform.metastore.operations.queued_runs.waiting()
-    oldest = min((run.enqueued_at for run in waiting), default=None)
-    is_late = oldest is not None and now - oldest > _QUEUED_TOO_LONG
-    reasons = ", ".join(sorted({run.reason for run in waiting if run.reason}))
-    detail = f"{len(waiting)} runs wait" + (f", the oldest since {moment(oldest)}" if oldest else "")
+    if beat is None and not waiting and not has_storage(platform.settings):
+        yield Finding(area="queue", subject="runs", state=State.OK, detail="Dagster was never used: nothing can wait")
+        return
+    known = _waiting_in_words(waiting)
+    if beat is None or beat.is_silent(now) or beat.is_stopped:
+        looks = [*([beat.beat_at] if beat else []), *(run.sampled_at for run in waiting)]
+        seen = f"nobody looked since {moment(max(looks))}, when {known}" if looks else "nobody ever looked"
+        yield Finding(
+            area="queue",
+            subject="runs",
+            state=State.WRONG if beat and beat.is_silent(now) else State.WARNING,
+            detail=f"how many runs wait is unknown: {seen}",
+            next="data-platform serve, data-platform watch, or Dagster's daemon with the sensor `watch`",
+        )
+        return
+    is_late = any(now - run.enqueued_at > _QUEUED_TOO_LONG for run in waiting)
     yield Finding(
         area="queue",
         subject="runs",
         state=State.WARNING if is_late else State.OK,
-        detail=detail + (f" ({reasons})" if reasons else ""),
+        detail=f"{known}; looked into {moment(beat.beat_at)}",
         next="data-platform runbook show task_age" if is_late else "",
     )
 
 
+def _waiting_in_words(waiting: Sequence[QueuedRunEntry]) -> str:
+    oldest = min((run.enqueued_at for run in waiting), default=None)
+    reasons = ", ".join(sorted({run.reason for run in waiting if run.reason}))
+    said = f"{counted(len(waiting), 'run')} waited" + (f", the oldest since {moment(oldest)}" if oldest else "")
+    return said + (f" ({reasons})" if reasons else "")
+
+
 def _dagster(platform: Platform) -> Iterator[Finding]:
     """Dagster's daemons, sensors and schedules; importing it takes seconds, so only where it was ever used."""
-    from data_platform.orchestration.instance import has_storage, open_instance
-
     if not has_storage(platform.settings):
         yield Finding(area="dagster", subject="daemon", state=State.OK, detail="was never used")
         return
     from data_platform.orchestration.daemons import at_work
+    from data_platform.orchestration.instance import open_instance
 
     with open_instance(platform.settings) as instance:
         found = at_work(instance, platform.clock.now())

@@ -11,6 +11,7 @@ import click
 
 from data_platform.cli.loading import LazyGroup
 from data_platform.errors import PlatformError
+from data_platform.governance.error_text import told
 
 PROGRAM = "data-platform"
 _COMMANDS = "data_platform.cli.commands"
@@ -58,7 +59,7 @@ _NOUNS = {
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(package_name=PROGRAM, prog_name=PROGRAM)
-@click.option("--debug", is_flag=True, help="Show the whole traceback of an error (anywhere on the line).")
+@click.option("--debug", is_flag=True, help="Show the whole traceback of an error, which may quote data.")
 def root(debug: bool) -> None:
     """A data platform on Dagster: a dataset is a contract; the platform does the rest.
 
@@ -97,7 +98,7 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     except Exception as error:  # noqa: BLE001  the outermost edge: nothing may leave but a message and a code
         hint = "this is not an expected fault; run again with --debug and report what it shows"
-        return _told(error, f"{type(error).__name__}: {error}\n{hint}", 3, is_debugging)
+        return _told(error, f"{told(error)}\n{hint}", 3, is_debugging)
 
 
 def _told(error: Exception, message: str, code: int, is_debugging: bool) -> int:

@@ -20,6 +20,7 @@ from data_platform.cli.environment import platform_here
 from data_platform.cli.output import plain, print_json, print_table, say, working
 from data_platform.cli.reading import Relation, read_as_of, relations_of
 from data_platform.errors import ConfigurationError
+from data_platform.governance.error_text import quotes_no_data, said
 from data_platform.governance.redaction import MASK
 from data_platform.lakehouse.duck import register_query
 from data_platform.lineage.column_lineage import column_lineage
@@ -27,7 +28,7 @@ from data_platform.metastore.operator_log import OperatorEntry
 from data_platform.observability.tracing.finding import makers_of
 from data_platform.publication.candidate import Run
 from data_platform.transforms.query import Query, UnreadableQuery, read_query
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 _SHOWN_ROWS = 100
 _FETCHED_ROWS = 2_000
@@ -157,7 +158,8 @@ def _run(con: DuckDBPyConnection, parsed: Query, relations: Sequence[Relation]) 
     try:
         con.execute(f"CREATE TEMP TABLE result AS {parsed.tree.sql(dialect='duckdb')}")
     except duckdb.Error as error:
-        raise ConfigurationError(f"the SELECT cannot run: {error}") from error
+        text = str(error) if quotes_no_data(error) else said(error)  # else it would say what the masks hide
+        raise ConfigurationError(f"the SELECT cannot run: {text}") from error
     count = con.execute("SELECT count(*) FROM result").fetchone()
     return int(count[0]) if count else 0
 

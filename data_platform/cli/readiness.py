@@ -16,7 +16,7 @@ from data_platform.contracts.rules import rules_of
 from data_platform.contracts.tiers import is_critical
 from data_platform.costs.ownership import untagged
 from data_platform.observability.objectives.resolving import objectives_of
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 _PROMISES = {"freshness": "latency", "pipeline_success": "frequency"}
 

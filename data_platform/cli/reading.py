@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from data_platform.cli.held import held_snapshot
+from data_platform.contracts.domains import RESERVED
 from data_platform.contracts.model import DatasetName, Layer
 from data_platform.contracts.places import nearest
 from data_platform.errors import ConfigurationError
@@ -15,7 +16,7 @@ from data_platform.lakehouse.snapshots import Snapshot
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.lakehouse.tables import Table
 from data_platform.transforms.query import Query
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 AsOf: TypeAlias = int | datetime | Mapping[str, int] | None  # a version, a moment, the versions of a run, or the newest
 
@@ -93,11 +94,11 @@ def _versions_of_run(platform: Platform, run_id: str) -> Mapping[str, int]:
 def _relation(platform: Platform, name: str, as_of: AsOf) -> Relation:
     layer, dataset = _parsed(platform, name)
     if layer in _FATES:
-        main = _at(platform, platform.lake.table(_ref(Zone.CURATED, dataset)), str(dataset), as_of)
+        main = _at(platform, platform.lake.table(TableRef.of(dataset, Zone.CURATED)), str(dataset), as_of)
         snapshot, where = held_snapshot(platform, dataset, main), f" WHERE fate = '{_FATES[layer]}'"
         version = main.version
     else:
-        snapshot, where = _at(platform, platform.lake.table(_ref(Zone(layer), dataset)), name, as_of), ""
+        snapshot, where = _at(platform, platform.lake.table(TableRef.of(dataset, Zone(layer))), name, as_of), ""
         version = snapshot.version
     if snapshot.version < 0:
         raise ConfigurationError(f"{name} has nothing yet; `data-platform run` brings it up to date")
@@ -130,13 +131,13 @@ def _parsed(platform: Platform, name: str) -> tuple[str, DatasetName]:
 def _at(platform: Platform, table: Table, name: str, as_of: AsOf) -> Snapshot:
     if as_of is None:
         return platform.heads.for_reading(table)
-    if isinstance(as_of, int):
-        return table.snapshot(as_of)
-    if isinstance(as_of, datetime):
-        return table.snapshot_at(as_of)
-    if name not in as_of:
+    if isinstance(as_of, Mapping) and name not in as_of:
         raise ConfigurationError(f"that run neither read nor wrote {name}; it knows {', '.join(sorted(as_of))}")
-    return table.snapshot(as_of[name])
+    version = as_of[name] if isinstance(as_of, Mapping) else as_of
+    found = table.snapshot_at(version) if isinstance(version, datetime) else table.snapshot(version)
+    if table.ref.domain in RESERVED and {file.path for file in found.files} - set(table.store.list("")):
+        raise ConfigurationError(f"{name}: version {found.version} lost its files in upkeep; name a newer one")
+    return found
 
 
 def _classified(platform: Platform, dataset: DatasetName, columns: tuple[str, ...]) -> set[str]:
@@ -144,7 +145,3 @@ def _classified(platform: Platform, dataset: DatasetName, columns: tuple[str, ..
     contract = platform.estate.dataset(dataset).contract
     public = {column.name for column in contract.columns if not column.is_sensitive}
     return {name for name in columns if name not in public and (not name.startswith("_") or name == "_extra")}
-
-
-def _ref(zone: Zone, dataset: DatasetName) -> TableRef:
-    return TableRef(zone, dataset.domain, dataset.name)

@@ -19,7 +19,7 @@ from data_platform.lakehouse.landing import LandingLog
 from data_platform.lakehouse.snapshots import Snapshot
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.publication.decisions import Decision, HeldPlace
-from data_platform.wiring import Platform, open_platform
+from data_platform.wiring.platform import Platform, open_platform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ def replay_landing(live: Platform, aside: Platform, names: Collection[DatasetNam
 def copy_decisions(live: Platform, aside: Platform, names: Collection[DatasetName]) -> None:
     """Takes over what people decided: it can be derived from nothing."""
     for name in sorted(names):
-        snapshot = live.heads.for_reading(live.lake.table(TableRef(Zone.DECISIONS, name.domain, name.name)))
+        snapshot = live.heads.for_reading(live.lake.table(TableRef.of(name, Zone.DECISIONS)))
         if name.layer is not Layer.CURATED or snapshot.version < 0:
             continue
         with live.engine.session() as con:
@@ -126,7 +126,7 @@ def compare(live: Platform, aside: Platform, name: DatasetName, refreshed: Seque
 
 
 def _hash(platform: Platform, name: DatasetName, columns: Sequence[str]) -> ContentHash | None:
-    table = platform.lake.table(TableRef(Zone(name.layer.value), name.domain, name.name))
+    table = platform.lake.table(TableRef.of(name))
     snapshot: Snapshot = platform.heads.for_reading(table)
     if snapshot.version < 0:
         return None

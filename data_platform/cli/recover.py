@@ -20,7 +20,7 @@ from data_platform.lakehouse.landing import LandingLog
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.lakehouse.tables import Table
 from data_platform.publication.publish import side_transaction
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

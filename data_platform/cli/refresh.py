@@ -10,7 +10,7 @@ from data_platform.contracts.model import DatasetName, Layer
 from data_platform.errors import ContractViolation
 from data_platform.publication.candidate import Run
 from data_platform.transforms.recipe import is_by_day
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

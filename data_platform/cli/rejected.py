@@ -14,7 +14,7 @@ from data_platform.contracts.model import DatasetName, Layer
 from data_platform.errors import ConfigurationError
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.metastore.tables import FileOutcome
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 _FILES_NAMED = 5
 
@@ -100,7 +100,7 @@ def say_rejected(found: Iterable[RejectedOfSource]) -> None:
 
 def rejected_rows(platform: Platform, name: DatasetName, limit: int) -> tuple[int, list[RejectedRow]]:
     """How many items of the batches that raw holds were rejected, and the first of them, oldest batch first."""
-    table = platform.lake.table(TableRef(Zone.REJECTED, name.domain, name.name))
+    table = platform.lake.table(TableRef.of(name, Zone.REJECTED))
     rejected = platform.heads.for_reading(table)
     batches = [batch.batch_id for batch in platform.metastore.batches.of(str(name)) if batch.rejected_rows]
     if rejected.version < 0 or not batches:

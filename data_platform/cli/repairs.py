@@ -11,7 +11,7 @@ from data_platform.contracts.model import Delivery, Layer
 from data_platform.errors import PlatformError
 from data_platform.lakehouse.durability import HeadKind
 from data_platform.lakehouse.landing import LandingLog
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 
 def repair_all(platform: Platform) -> list[str]:

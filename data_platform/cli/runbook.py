@@ -6,18 +6,18 @@ from pathlib import Path
 
 import click
 
-from data_platform.cli.environment import platform_here
+from data_platform.cli.environment import platform_here, watching_here
 from data_platform.cli.incident import acting
 from data_platform.cli.output import print_json, print_table, say
 from data_platform.incidents import runbook
 from data_platform.incidents.playbook import playbooks, read_playbook
 from data_platform.metastore.automatic_acts import ActEntry
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 
 def list_runbooks(*, as_json: bool) -> int:
     """Prints runbooks and playbooks."""
-    with platform_here() as platform:
+    with watching_here() as platform:
         rows = [("runbook", name, _title(path)) for name, path in runbook.names(_folders(platform))]
     rows += [("playbook", name, read_playbook(name).title) for name in playbooks()]
     if as_json:
@@ -29,7 +29,7 @@ def list_runbooks(*, as_json: bool) -> int:
 
 def show(*, name: str, domain: str | None) -> int:
     """Prints a runbook."""
-    with platform_here() as platform:
+    with watching_here() as platform:
         click.echo(runbook.read(name, _folder(platform, domain)), nl=False)
     return 0
 
@@ -39,7 +39,7 @@ def run(*, name: str, is_dry: bool, incident_id: str | None, who: str | None) ->
     from data_platform.cli.main import run as run_command
 
     worst = 0
-    with platform_here() as platform:
+    with watching_here() as platform:
         if incident_id is not None:
             incident_id = platform.people.find(incident_id).incident_id
         folder = _folder(platform, incident_id and _domain_of(platform, incident_id))

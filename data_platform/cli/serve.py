@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import signal
 
-from data_platform.cli.environment import platform_here
+from data_platform.cli.environment import watching_here
 from data_platform.cli.lineage import send_a_little
+from data_platform.cli.lookout import Lookout
 from data_platform.cli.output import say
-from data_platform.incidents.watch import Watchman
+from data_platform.incidents.watch import Courier, Watchman
+from data_platform.observability.prometheus.metrics import Metrics
 from data_platform.serving.app import platform_app
 from data_platform.serving.server import serve
+from data_platform.transforms.own_publishing import HourlyPublishing
+from data_platform.wiring.platform import Platform
 
 
 def serve_platform(port: int) -> int:
     """Serves until Ctrl-C or SIGTERM, then answers what has begun and ends."""
     ends = (signal.SIGTERM, signal.SIGINT)
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # threads inherit it, so that only the wait below sees a signal
-    with platform_here() as platform, Watchman(platform.watch):
+    with (
+        watching_here() as platform,
+        Watchman(Lookout(platform, sends=False)),
+        Courier(lambda: platform.watch),
+        HourlyPublishing(lambda: platform.own_publishing),
+    ):
         send_a_little(platform)
+        _read_ahead(platform)
         server = serve(platform_app(platform), port=port)
         say(f"console  http://127.0.0.1:{server.port}/")
         say(f"API      http://127.0.0.1:{server.port}/api/v1/openapi.json")
@@ -25,3 +35,8 @@ def serve_platform(port: int) -> int:
         signal.sigwait(ends)
         server.stop()
     return 0
+
+
+def _read_ahead(platform: Platform) -> Metrics:
+    """Reads the project and who reads whom before anybody is answered: else the first page would wait for it."""
+    return platform.metrics

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from data_platform.cli.environment import platform_here
+import click
+
+from data_platform.cli.environment import platform_here, watching_here
 from data_platform.cli.output import counted, print_json, print_table, say, working
 from data_platform.cli.times import moment
 from data_platform.contracts.places import nearest
@@ -34,7 +36,7 @@ def list_(*, as_json: bool) -> int:
 def show(*, name: str, dataset: str | None, limit: int, as_json: bool) -> int:
     """Prints values of one indicator."""
     found = _indicator(name)
-    with platform_here() as platform:
+    with watching_here() as platform:
         values = platform.metastore.operations.sli_values
         if dataset is not None:
             entries = values.of(name, subject=dataset, limit=limit)
@@ -48,10 +50,16 @@ def show(*, name: str, dataset: str | None, limit: int, as_json: bool) -> int:
         print_json({"sli": name, "unit": found.unit, "drift_seconds_per_day": slope, "values": list(entries)})
         return 0
     _print(entries)
-    say(f"{found.how}; values in {found.unit}, counts are {found.counts}; {found.page}")
+    say(f"{found.how}; values in {found.unit}, counts are {found.counts}; `data-platform sli explain {name}`")
     say(f"what could fool it: {found.fooled_by}")
     if slope is not None:
         say(f"the daily p95 moves by {slope:+.1f} s a day")
+    return 0
+
+
+def explain(*, name: str) -> int:
+    """Prints an indicator's page."""
+    click.echo(_indicator(name).explanation, nl=False)
     return 0
 
 
@@ -68,15 +76,19 @@ def measure(*, as_json: bool) -> int:
 
 def publish(*, as_json: bool) -> int:
     """Publishes the platform's own datasets and prints how many rows each has."""
-    with platform_here() as platform, working("publishing"):
-        run = platform.run(job="sli_publish")
-        published = platform.own_datasets.publish_all(run)
-    rows = [(str(one.commit.ref), one.commit.version, one.rows) for one in published]
+    with (
+        platform_here() as platform,
+        working("publishing"),
+        platform.recorder.launch(platform.run(job="sli_publish")) as run,
+    ):
+        turn = platform.own_publishing.turn(run)
+    rows = [(str(one.commit.ref), one.commit.version, one.rows) for one in turn.published]
     if as_json:
         print_json([dict(zip(("dataset", "version", "rows"), row, strict=True)) for row in rows])
     else:
         print_table("", ("dataset", "version", "rows"), rows)
-        say(f"{counted(len(rows), 'dataset')} published; `data-platform query` reads them")
+        said = f"{counted(len(rows), 'dataset')} published" if rows else "nothing changed since the last publish"
+        say(f"{said}; `data-platform query` reads them, and so does any DuckDB client in {turn.file.file}")
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import yaml
 
-from data_platform.cli.environment import platform_here
+from data_platform.cli.environment import platform_here, watching_here
 from data_platform.cli.output import counted, print_json, print_table, say
 from data_platform.contracts.model import DatasetName
 from data_platform.contracts.places import nearest
@@ -25,14 +25,14 @@ from data_platform.observability.objectives.suggesting import suggest as suggest
 from data_platform.observability.objectives.windows import DAY
 from data_platform.observability.prometheus.dashboards import DASHBOARDS
 from data_platform.observability.prometheus.rules import RUNBOOKS, rules_document
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 _COLUMNS = ("objective", "target", "window", "state", "good", "budget left", "1h", "3d", "owner")
 
 
 def list_objectives(*, state: str | None, domain: str | None, as_json: bool) -> int:
     """Prints every objective with its standing."""
-    with platform_here() as platform:
+    with watching_here() as platform:
         standings = {entry.objective: entry for entry in platform.metastore.operations.objectives.all()}
         every = platform.objectives.all
     chosen = [one for one in every if domain in (None, one.domain)]
@@ -49,7 +49,7 @@ def list_objectives(*, state: str | None, domain: str | None, as_json: bool) -> 
 
 def show(*, name: str, as_json: bool) -> int:
     """Prints one objective."""
-    with platform_here() as platform:
+    with watching_here() as platform:
         one = _named(platform, name)
         entry = platform.metastore.operations.objectives.get(one.id)
         since = platform.clock.now() - HISTORY
@@ -148,7 +148,7 @@ def evaluate(*, as_json: bool) -> int:
 
 def metrics(*, is_open: bool) -> int:
     """Prints every metric."""
-    with platform_here() as platform:
+    with watching_here() as platform:
         click.echo(platform.metrics.text(Form.OPEN_METRICS if is_open else Form.TEXT), nl=False)
     return 0
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, timedelta
 
+from data_platform.contracts.days import end_of
 from data_platform.contracts.model import DatasetName, Layer, Severity
-from data_platform.lakehouse.table_ref import TableRef, Zone
+from data_platform.lakehouse.table_ref import TableRef
 from data_platform.metastore.checks import CheckEntry
 from data_platform.metastore.tables import PartitionState
 from data_platform.quality.verdicts import Verdict
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 _ONE_DAY = timedelta(days=1)
 _FINE = (Verdict.PASSED, Verdict.NOT_APPLICABLE)
@@ -59,9 +60,7 @@ class Standings:
     def of(self, name: DatasetName) -> Standing:
         """One dataset."""
         platform = self.platform
-        snapshot = platform.heads.for_reading(
-            platform.lake.table(TableRef(Zone(name.layer.value), name.domain, name.name))
-        )
+        snapshot = platform.heads.for_reading(platform.lake.table(TableRef.of(name)))
         verdicts = Counter(_word(check) for check in platform.metastore.checks.latest(str(name)))
         run = platform.metastore.runs.latest(str(name))
         complete_to = self.complete_to(name)
@@ -76,7 +75,7 @@ class Standings:
             pending=sum(line.pending for line in platform.metastore.partitions.latest(str(name))),
             complete_to=complete_to,
             seconds=run.seconds if run else None,
-            lag_seconds=(platform.clock.now() - _end(complete_to)).total_seconds() if complete_to else None,
+            lag_seconds=(platform.clock.now() - end_of(complete_to)).total_seconds() if complete_to else None,
         )
 
     def all(self) -> list[Standing]:
@@ -151,7 +150,3 @@ def _lag(seconds: float | None) -> str | None:
         return None
     lag = timedelta(seconds=seconds)
     return f"{lag.days} d" if lag.days else f"{lag.seconds // 3600} h"
-
-
-def _end(day: date) -> datetime:
-    return datetime.combine(day + _ONE_DAY, time(), UTC)

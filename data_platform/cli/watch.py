@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import signal
 
-from data_platform.cli.environment import platform_here
+from data_platform.cli.environment import platform_here, watching_here
 from data_platform.cli.incident import acting
+from data_platform.cli.lookout import Lookout
 from data_platform.cli.output import print_json, print_table, say
 from data_platform.cli.times import length
-from data_platform.incidents.watch import Tick, Watchman
+from data_platform.incidents.watch import Courier, Tick, Watchman
 from data_platform.metastore.component_beats import WATCH
-from data_platform.metastore.operations_tables import BreakerState
-from data_platform.wiring import Platform
+from data_platform.metastore.incident_tables import BreakerState
+from data_platform.transforms.own_publishing import HourlyPublishing, publish_if_due
+from data_platform.wiring.platform import Platform
 
 
 def watch(*, is_once: bool, every: float, is_expecting: bool, as_json: bool) -> int:
@@ -20,12 +22,19 @@ def watch(*, is_once: bool, every: float, is_expecting: bool, as_json: bool) -> 
         with platform_here() as platform:
             return _expect(platform, as_json=as_json)
     if is_once:
-        with platform_here() as platform:
-            tick = platform.watch.tick(every_seconds=every)
-        return _tell(tick, as_json=as_json)
+        with watching_here() as platform:
+            tick = Lookout(platform).tick(every_seconds=every)
+            code = _tell(tick, as_json=as_json)
+            publish_if_due(platform.own_publishing)
+        return code
     ends = (signal.SIGTERM, signal.SIGINT)
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # threads inherit it, so that only the wait below sees a signal
-    with platform_here() as platform, Watchman(platform.watch, every_seconds=every):
+    with (
+        watching_here() as platform,
+        Watchman(Lookout(platform, sends=False), every_seconds=every),
+        Courier(lambda: platform.watch),
+        HourlyPublishing(lambda: platform.own_publishing),
+    ):
         say(f"watching every {every:g} s; Ctrl-C ends it")
         signal.sigwait(ends)
     return 0

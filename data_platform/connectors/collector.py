@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from data_platform.connectors.counting import CountingAside
 from data_platform.connectors.heartbeat import Heart
 from data_platform.connectors.ingest import Ingester, Ingestion
 from data_platform.contracts.domain_files import ConnectorEntry
@@ -65,7 +66,7 @@ class Collector:
         with Heart(entry, self.ingester.metastore, self.ingester.clock) as heart:
             while not self._stopping.is_set():
                 try:
-                    with self.ingester.open(entry) as ingestion:
+                    with self.ingester.open(entry) as ingestion, CountingAside(ingestion.note_promises):
                         while not self._stopping.is_set():
                             self._turn(entry, ingestion, heart)
                             failures = 0
@@ -93,7 +94,7 @@ class Collector:
     def _tend(self, entry: ConnectorEntry, batch: BatchCount) -> None:
         if self.upkeep.is_due(batch.n):
             for zone in (Zone.RAW, Zone.REJECTED):
-                self.upkeep.tend(TableRef(zone, entry.dataset.domain, entry.dataset.name))
+                self.upkeep.tend(TableRef.of(entry.dataset, zone))
 
 
 def _patience_seconds(failures: int) -> float:

@@ -5,8 +5,6 @@ What a beat, or its absence, means is judged in `liveness`.
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,8 +19,10 @@ from data_platform.errors import FatalError, PlatformError, SourceRefused
 from data_platform.lakehouse.landing import Json
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.heartbeats import Heartbeat
+from data_platform.metastore.instances import this_instance
 from data_platform.metastore.tables import Phase
 from data_platform.observability.logs.logger import get_logger
+from data_platform.rounds import Rounds
 
 BEAT_SECONDS = 15.0
 _TELL_AFTER = timedelta(seconds=BEAT_SECONDS / 3)
@@ -40,8 +40,7 @@ class Heart:
         self._metastore = metastore
         self._clock = clock
         self._lock = threading.Lock()
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._keep_beating, name=f"heart-{entry.name}", daemon=True)
+        self._rounds = Rounds(self._write, name=f"heart-{entry.name}", every_seconds=BEAT_SECONDS)
 
     def __enter__(self) -> Heart:
         now = self._told_at = self._clock.now()
@@ -50,7 +49,7 @@ class Heart:
             dataset=str(self._entry.dataset),
             source=self._entry.name,
             kind=self._entry.kind,
-            instance=f"{socket.gethostname()}:{os.getpid()}",
+            instance=this_instance(),
             phase=Phase.RUNNING,
             started_at=now,
             beat_at=now,
@@ -62,14 +61,13 @@ class Heart:
             backlog=before.backlog if before else None,
         )
         self._write()
-        self._thread.start()
+        self._rounds.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._done.set()
-        self._thread.join()
+        self._rounds.stop()
         self.ended(error)
 
     @property
@@ -129,10 +127,6 @@ class Heart:
                 error=_said(error) if error else "",
             )
         self._write()
-
-    def _keep_beating(self) -> None:
-        while not self._done.wait(BEAT_SECONDS):
-            self._write()
 
     def _write(self) -> None:
         with self._lock:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from data_platform.connectors.kept_logs import Asked, kept_logs
 from data_platform.connectors.kinds import Pace, pace_of
@@ -34,25 +35,43 @@ def heartbeat_map(
     entries: Sequence[ConnectorEntry], metastore: Metastore, now: datetime, *, place: Place
 ) -> list[Standing]:
     """Every source instance, in the order given. Sources that keep log are asked how much, for seconds at most."""
-    asked = kept_logs(entries, place)
-    return [_standing(entry, metastore, now, asked.get((str(entry.dataset), entry.name))) for entry in entries]
+    asked, heard = kept_logs(entries, place), _Heard(metastore, now)
+    return [_standing(entry, heard, asked.get((str(entry.dataset), entry.name))) for entry in entries]
 
 
-def _standing(entry: ConnectorEntry, metastore: Metastore, now: datetime, asked: Asked | None) -> Standing:
-    beat = None
+@dataclass(frozen=True)
+class _Heard:
+    """What the metastore knows of all sources, read once for all of them when it is first needed."""
+
+    metastore: Metastore
+    now: datetime
+
+    @cached_property
+    def beats(self) -> Mapping[tuple[str, str], Heartbeat]:
+        """The newest beats by dataset and source."""
+        return {(beat.dataset, beat.source): beat for beat in self.metastore.heartbeats.all()}
+
+    @cached_property
+    def windows(self) -> Sequence[MaintenanceWindow]:
+        """Those that are not long over."""
+        return self.metastore.maintenance.windows(ending_after=self.now - SILENCE)
+
+
+def _standing(entry: ConnectorEntry, heard: _Heard, asked: Asked | None) -> Standing:
+    beat, now = None, heard.now
     try:
         dataset = str(entry.dataset)
         options = read_options(Expectations, entry)
-        beat = metastore.heartbeats.of(dataset, source=entry.name)
+        beat = heard.beats.get((dataset, entry.name))
         recent = None
         if options.expect_every is not None:
             since = now - options.expect_every - options.grace
-            recent = metastore.batches.rows_since(dataset, source=entry.name, since=since)
+            recent = heard.metastore.batches.rows_since(dataset, source=entry.name, since=since)
         facts = Facts(
             beat=beat,
             recent_rows=recent,
             is_stream=pace_of(entry) is Pace.STREAM,
-            windows=[w for w in metastore.maintenance.windows(ending_after=now - SILENCE) if _covers(w, entry)],
+            windows=[window for window in heard.windows if _covers(window, entry)],
             kept=asked.kept if asked else None,
         )
         return Standing(entry, beat, diagnose(facts, options, now), asked)

@@ -14,11 +14,12 @@ from types import MappingProxyType
 import psutil
 
 from data_platform.clock import Clock
+from data_platform.connectors.counting import note_loss, note_promises
 from data_platform.connectors.full_disk import told_when_full
 from data_platform.connectors.heartbeat import Heart
 from data_platform.connectors.kinds import Pace, open_connector, pace_of
 from data_platform.connectors.liveness import is_running
-from data_platform.connectors.protocol import Connector, Place, Poll, Promising
+from data_platform.connectors.protocol import Connector, Place, Poll
 from data_platform.connectors.source_log import SourceLog
 from data_platform.connectors.spool_file import sweep
 from data_platform.contracts.domain_files import ConnectorEntry
@@ -26,12 +27,10 @@ from data_platform.contracts.domains import Project
 from data_platform.contracts.model import DatasetName
 from data_platform.costs.metering import Meter
 from data_platform.credentials import with_renewal
-from data_platform.errors import SourceUnavailable
+from data_platform.errors import SourceGap
 from data_platform.lakehouse.landing import Identity, Json, LandingLog
 from data_platform.lakehouse.object_store import ObjectStore
 from data_platform.metastore.engine import Metastore
-from data_platform.metastore.source_counts import SourceCountEntry
-from data_platform.observability.logs.logger import get_logger
 from data_platform.observability.tracing.spans import ActiveSpan, span
 from data_platform.observability.tracing.tracer import UNTRACED, Tracer
 from data_platform.publication.batches import BatchCommitter
@@ -41,7 +40,6 @@ from data_platform.publication.receipt import BatchCount
 from data_platform.publication.recovery import Recovery
 
 Guard = Callable[[str], AbstractContextManager[None]]  # lets a block run, or not, by the name of what it reaches
-_LOG = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,28 +153,9 @@ class Ingestion:
         ):
             yield
 
-    def note_promises(self, metastore: Metastore) -> None:
-        """Notes how many records the source says there are. Ingesting does not depend on it."""
-        if not isinstance(self.connector, Promising):
-            return
-        dataset, source = str(self.log.contract.name), self.log.source
-        try:
-            counts = [
-                SourceCountEntry(
-                    dataset=dataset,
-                    source=source,
-                    partition=one.partition,
-                    provenance=one.provenance,
-                    expected_rows=one.rows,
-                    confidence=one.confidence,
-                    counted_at=one.said_at,
-                )
-                for one in self.connector.promises()
-            ]
-        except SourceUnavailable as error:
-            _LOG.warning("the source did not say how many records it has", source=source, error=str(error))
-            return
-        metastore.operations.source_counts.record(counts)
+    def note_promises(self) -> None:
+        """Notes how many records the source says there are; safe to call beside `step`."""
+        note_promises(self.connector, self.log)
 
     def _settle(self, run: Run) -> tuple[BatchCount, ...]:
         # Read before finishing: a manifest that another process adds meanwhile takes the number after it.
@@ -189,7 +168,11 @@ class Ingestion:
 
     def _poll(self) -> Poll | None:
         is_known = self.log.is_known(self.connector.identity)
-        return with_renewal(self.connector.credential, lambda: self.connector.poll(self.position, is_known))
+        try:
+            return with_renewal(self.connector.credential, lambda: self.connector.poll(self.position, is_known))
+        except SourceGap:
+            note_loss(self.connector, self.log, after=self.last)
+            raise
 
     def _take(self, poll: Poll, run: Run) -> tuple[BatchCount, ...]:
         connector = self.connector
@@ -258,7 +241,7 @@ class Ingester:
                 batches += step.batches
                 ingestion.tell(heart, step)
                 if step.is_idle:
-                    ingestion.note_promises(self.metastore)
+                    ingestion.note_promises()
                     return batches
 
     def peek(self, entry: ConnectorEntry) -> tuple[str, ...]:

@@ -5,17 +5,18 @@ What makes two deliveries the same, landing them and committing them is the loop
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from data_platform.clock import Clock, SystemClock
 from data_platform.credentials import Credential
 from data_platform.lakehouse.credentials import StoreCredentials
-from data_platform.lakehouse.landing import Identity, Json
+from data_platform.lakehouse.landing import Identity, Json, LandedObject, Manifest
 
+OF_OFFSETS = 0.9  # confidence in a number of places in the source of which nobody can tell that each was a record
 IsKnown = Callable[[str, str], bool]  # (name, sha256): whether an earlier batch already accounts for this delivery
 
 
@@ -59,9 +60,11 @@ class Promise:
     """How many records a source says that something has, to be held against what arrives.
 
     Attributes:
-        partition: `file:<name>`, `batch:<batch id>` or a day of event time, as the ledger of source counts has it.
+        partition: `file:<name>`, `batch:<batch id>` or a day of event time, as the ledger of source counts has it; any
+            other name with `arrived`.
         provenance: `source` (asked at the source) or `manifest` (delivered beside the data).
         confidence: from 0 to 1.
+        arrived: how many of these very records were taken, where only the kind can tell: by position, or by identity.
     """
 
     partition: str
@@ -69,6 +72,57 @@ class Promise:
     provenance: str
     confidence: float
     said_at: datetime
+    arrived: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBatch:
+    """One batch of a source that raw holds.
+
+    Attributes:
+        rows: records that were read or rejected.
+        is_counted: whether every file of it could be read, so that `rows` is all of them.
+    """
+
+    n: int
+    rows: int
+    is_counted: bool
+
+
+class Taken(Protocol):
+    """What was taken of one source so far, for its counts to be held against."""
+
+    @property
+    def said(self) -> Mapping[str, Promise]:
+        """What the source said in the last days, by partition."""
+        ...
+
+    @property
+    def last(self) -> int:
+        """The newest batch that raw holds; 0 before the first."""
+        ...
+
+    def batches(self, first: int) -> tuple[TakenBatch, ...]:
+        """The batches of the last days from number `first` on, in order: the newest ones where they are too many."""
+        ...
+
+    def manifest(self, n: int) -> Manifest:
+        """What batch `n` is: from where to where, and which objects."""
+        ...
+
+    def lines(self, landed: LandedObject) -> Iterator[bytes]:
+        """The lines of a landed object."""
+        ...
+
+    def distinct(self, columns: tuple[str, ...], *, day: date) -> int | None:
+        """Rows in raw of an event date that differ in these columns; all of them where none are named; None where the
+        dataset lacks one.
+        """
+        ...
+
+    def rejected(self, *, since: datetime, until: datetime) -> int:
+        """Records that were rejected of batches received in that time: nobody knows of which day they are."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +141,31 @@ class Place:
 
 @runtime_checkable
 class Promising(Protocol):
-    """A connector whose source says how many records there are, apart from the records themselves."""
+    """A connector whose source says how many records there are, apart from the records themselves.
 
-    def promises(self) -> Iterable[Promise]:
-        """What it says now; the same again is no harm.
+    Attributes:
+        count_every: how often it is asked; zero: whenever a run has found nothing new.
+    """
+
+    count_every: timedelta
+
+    def promises(self, taken: Taken) -> Iterable[Promise]:
+        """What it says now; the same again is no harm. Of a stream it is called beside `poll`, from another thread.
+
+        What was not taken yet because it came after the position is not promised: it is waited for, and not missing.
 
         Raises:
             SourceUnavailable: the source did not answer.
         """
+        ...
+
+
+@runtime_checkable
+class Losing(Protocol):
+    """A connector that can say how much is lost where it raised `SourceGap`."""
+
+    def lost(self, position: Mapping[str, Json]) -> int | None:
+        """How many records after a position are gone at the source, at most; None where nobody can tell."""
         ...
 
 

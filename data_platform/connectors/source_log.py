@@ -80,7 +80,7 @@ class SourceLog:
             if manifest.identity is Identity.POSITION:
                 break  # such a source is told apart by position alone, from its first batch on
             self._remember(manifest)
-        self.recovery.catch_up(self.recovery.lake.table(TableRef(Zone.RAW, name.domain, name.name)))
+        self.recovery.catch_up(self.recovery.lake.table(TableRef.of(name, Zone.RAW)))
         finished = [self.commit(manifest, run) for manifest in self.landing.manifests(self.source, first)]
         return tuple(batch for batch in finished if batch is not None)
 

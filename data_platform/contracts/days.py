@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 _ONE_DAY = timedelta(days=1)
+
+
+def beginning_of(day: date) -> datetime:
+    """The moment at which a day begins, in UTC."""
+    return datetime.combine(day, time(), UTC)
+
+
+def end_of(day: date) -> datetime:
+    """The moment at which a day is over, in UTC: the next one's beginning."""
+    return beginning_of(day + _ONE_DAY)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -22,7 +22,10 @@ from data_platform.contracts.places import FileFaults, Place, exact, shown_path
 from data_platform.contracts.shape import hold_against
 from data_platform.errors import Fault
 
+DOMAIN_FILE = "domain.yaml"
+CONNECTORS_FILE = "connectors.yaml"
 PERIODS = ("day", "week", "month", "quarter", "year")
+AS_THEY_ARE: Mapping[Path, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +93,20 @@ class _ConnectorsFile(BaseModel):
     connectors: dict[str, dict[str, Any]] | None = None
 
 
-def read_domain(folder: Path, *, cache: ParseCache | None = None) -> tuple[Domain | None, list[Fault]]:
-    """Reads a domain folder's own files; the domain is None where `domain.yaml` leaves nothing to go by."""
-    top, faults = _open(folder / "domain.yaml", _DomainFile, cache)
-    connectors, connector_faults = _connectors(folder, cache)
+def read_domain(
+    folder: Path, *, cache: ParseCache | None = None, instead: Mapping[Path, bytes] = AS_THEY_ARE
+) -> tuple[Domain, list[Fault]]:
+    """Reads a domain folder's own files; where `domain.yaml` leaves nothing to go by, the domain is nobody's.
+
+    Args:
+        folder: the domain's.
+        cache: where parsed YAML is kept; None parses anew.
+        instead: bytes that are read in place of those that a file has.
+    """
+    top, faults = _open(folder / DOMAIN_FILE, _DomainFile, cache, instead)
+    connectors, connector_faults = _connectors(folder, cache, instead)
     if top is None:
-        return None, faults + connector_faults
+        return Domain(name=folder.name, team="", path=folder, connectors=connectors), faults + connector_faults
     name, team = folder.name, top.text("team").strip()
     if not NAME.fullmatch(name):
         top.fault(f"{name!r} cannot be a name of a domain", "use a-z, 0-9 and _, beginning with a letter")
@@ -130,11 +141,13 @@ def _budget(place: Place) -> Budget | None:
     return Budget(amount=amount or Decimal(0), currency=currency, period=period)
 
 
-def _connectors(folder: Path, cache: ParseCache | None) -> tuple[tuple[ConnectorEntry, ...], list[Fault]]:
-    path = folder / "connectors.yaml"
+def _connectors(
+    folder: Path, cache: ParseCache | None, instead: Mapping[Path, bytes]
+) -> tuple[tuple[ConnectorEntry, ...], list[Fault]]:
+    path = folder / CONNECTORS_FILE
     if not path.exists():
         return (), []
-    top, faults = _open(path, _ConnectorsFile, cache)
+    top, faults = _open(path, _ConnectorsFile, cache, instead)
     if top is None:
         return (), faults
     section = top.into("connectors")
@@ -170,9 +183,11 @@ def _connector(place: Place, domain: str) -> ConnectorEntry | None:
     )
 
 
-def _open(path: Path, model: type[BaseModel], cache: ParseCache | None) -> tuple[Place | None, list[Fault]]:
+def _open(
+    path: Path, model: type[BaseModel], cache: ParseCache | None, instead: Mapping[Path, bytes]
+) -> tuple[Place | None, list[Fault]]:
     try:
-        content = path.read_bytes()
+        content = instead[path] if path in instead else path.read_bytes()
     except OSError as error:
         return None, [Fault(shown_path(path), 0, f"cannot be read: {error.strerror}", "create it, readable")]
     file = FileFaults(shown_path(path), parse(content, hashlib.sha256(content).hexdigest(), cache=cache))

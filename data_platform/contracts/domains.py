@@ -11,15 +11,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from data_platform.contracts.domain_files import ConnectorEntry, Domain, read_domain
+from data_platform.contracts.domain_files import (
+    AS_THEY_ARE,
+    CONNECTORS_FILE,
+    DOMAIN_FILE,
+    ConnectorEntry,
+    Domain,
+    read_domain,
+)
 from data_platform.contracts.model import Contract, DatasetName, Layer, Reference
-from data_platform.contracts.odcs import SUFFIX, read_contract
+from data_platform.contracts.odcs import SUFFIX, ReadResult, read_contract, read_contract_text
 from data_platform.contracts.parse_cache import ParseCache
 from data_platform.contracts.places import nearest, one, shown_path
 from data_platform.errors import ConfigurationError, Fault, FaultyProject
 
 SQL_SUFFIX = ".sql"
-RESERVED = frozenset({"platform"})  # objectives, costs and tables of the platform itself have this for a domain
+PLATFORM_DOMAIN = "platform"  # what objectives, costs and tables of the platform itself have for a domain
+RESERVED = frozenset({PLATFORM_DOMAIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +86,27 @@ def discover(
 
 
 def read_project(
-    paths: Sequence[Path], *, cache: ParseCache | None = None, reserved: Collection[str] = RESERVED
+    paths: Sequence[Path],
+    *,
+    cache: ParseCache | None = None,
+    reserved: Collection[str] = RESERVED,
+    instead: Mapping[Path, bytes] = AS_THEY_ARE,
 ) -> tuple[Project, list[Fault]]:
-    """Reads every domain folder under `paths`: what could be read, and every fault."""
-    reading = _Reading(cache, reserved)
+    """Reads every domain folder under `paths`: what could be read, and every fault.
+
+    Args:
+        paths: folders of domain folders.
+        cache: where parsed YAML is kept; None parses anew.
+        reserved: names that no domain may have.
+        instead: bytes that are read in place of those that a file has.
+    """
+    reading = _Reading(cache, reserved, instead)
     for path in paths:
         reading.take(Path(path))
     datasets = dict(sorted(reading.datasets.items()))
     domains = tuple(sorted(reading.domains, key=lambda domain: domain.name))
     project = Project(domains, MappingProxyType(datasets), frozenset(reading.names.keys() - datasets.keys()))
-    reading.faults += _connector_faults(project, reading.names)
+    reading.faults += _connector_faults(project, reading.names, {fault.path for fault in reading.faults})
     reading.faults += _reference_faults(project, reading.names)
     return project, sorted(set(reading.faults))
 
@@ -98,6 +117,7 @@ class _Reading:
 
     cache: ParseCache | None
     reserved: Collection[str]
+    instead: Mapping[Path, bytes]
     domains: list[Domain] = field(default_factory=list)
     datasets: dict[DatasetName, Dataset] = field(default_factory=dict)
     names: dict[DatasetName, Path] = field(default_factory=dict)
@@ -108,8 +128,13 @@ class _Reading:
         if not path.is_dir():
             self._fault(path, "is no folder of domains", "mend DATA_PLATFORM_DOMAINS, or create the folder")
             return
-        for folder in sorted(path.iterdir()):
-            if (folder / "domain.yaml").is_file() or _files(folder, SUFFIX):
+        try:
+            folders = sorted(path.iterdir())
+        except OSError as error:
+            self._fault(path, f"cannot be listed: {error.strerror}", "make it readable")
+            return
+        for folder in folders:
+            if (folder / DOMAIN_FILE).is_file() or _files(folder, SUFFIX):
                 self._domain(folder)
 
     def _domain(self, folder: Path) -> None:
@@ -119,9 +144,9 @@ class _Reading:
             self._fault(folder, message, "give the domain another name, or drop one entry of the path list")
         if folder.name in self.reserved:
             self._fault(folder, f"{folder.name!r} is the name of what the platform measures of itself", "rename it")
-        domain, faults = read_domain(folder, cache=self.cache)
+        domain, faults = read_domain(folder, cache=self.cache, instead=self.instead)
         self.faults += faults
-        if domain is not None and known is None:
+        if known is None:
             self.domains.append(domain)
         for path in _files(folder, SUFFIX):
             self._contract(path, folder.name)
@@ -133,7 +158,7 @@ class _Reading:
 
     def _contract(self, path: Path, domain: str) -> None:
         name = DatasetName(Layer(path.parent.name), domain, path.name.removesuffix(SUFFIX))
-        result = read_contract(path, cache=self.cache)
+        result = self._read(path)
         self.faults += result.faults
         if name in self.names:
             message = f"dataset {name} is in {shown_path(self.names[name])} already"
@@ -144,10 +169,15 @@ class _Reading:
         if result.contract is not None:
             self.datasets[name] = Dataset(result.contract, sql_path, sql_text)
 
+    def _read(self, path: Path) -> ReadResult:
+        if path in self.instead:
+            return read_contract_text(self.instead[path], path, cache=self.cache)
+        return read_contract(path, cache=self.cache)
+
     def _sql(self, contract: Path, name: DatasetName) -> tuple[Path | None, str | None]:
         path = contract.with_name(contract.name.removesuffix(SUFFIX) + SQL_SUFFIX)
         try:
-            text = path.read_text(encoding="utf-8")
+            text = self.instead[path].decode() if path in self.instead else path.read_text(encoding="utf-8")
         except FileNotFoundError:
             self._fault(contract, f"{name} has a contract but no SQL", f"write its SELECT into {path.name} beside it")
         except (OSError, UnicodeDecodeError) as error:
@@ -172,9 +202,11 @@ def _files(folder: Path, suffix: str) -> list[Path]:
     return [path for layer in Layer for path in sorted((folder / layer).glob(f"*{suffix}")) if path.is_file()]
 
 
-def _connector_faults(project: Project, names: Mapping[DatasetName, Path]) -> list[Fault]:
+def _connector_faults(project: Project, names: Mapping[DatasetName, Path], faulty: Collection[str]) -> list[Fault]:
+    """What entries fill and what nothing fills; a faulty file of entries is fault enough, whoever it leaves empty."""
     faults = []
     filled = set()
+    told = {domain.name for domain in project.domains if shown_path(domain.path / CONNECTORS_FILE) not in faulty}
     raw = [name for name in names if name.layer is Layer.RAW]
     for domain in project.domains:
         for entry in domain.connectors:
@@ -184,7 +216,7 @@ def _connector_faults(project: Project, names: Mapping[DatasetName, Path]) -> li
                 message = f"connector {entry.name!r} fills {entry.dataset}, which does not exist"
                 faults.append(Fault(entry.path, entry.line, message, nearest(str(entry.dataset), own)))
     for name in raw:
-        if name not in filled and any(domain.name == name.domain for domain in project.domains):
+        if name not in filled and name.domain in told:
             fix = f"add an entry with dataset: {name} to connectors.yaml of the domain"
             faults.append(Fault(shown_path(names[name]), 0, f"no connector fills {name}", fix))
     return faults

@@ -23,7 +23,7 @@ from data_platform.contracts.model import (
     Severity,
     Tolerance,
 )
-from data_platform.contracts.types import quote_identifier
+from data_platform.contracts.types import quote_identifier, quote_text
 
 
 class RuleKind(StrEnum):
@@ -277,7 +277,7 @@ def _literal(value: object) -> str:
     """Contracts hold no parameters, so the few values that a derived query needs are written as literals."""
     if isinstance(value, Decimal):
         return format(value, "f")
-    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
+    return str(value) if isinstance(value, int) else quote_text(str(value))
 
 
 def _sequence(value: object) -> tuple[object, ...]:

@@ -97,6 +97,11 @@ def quote_identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def quote_text(text: str) -> str:
+    """`text` as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 _ARROW = {
     TypeKind.STRING: pa.string(),
     TypeKind.DOUBLE: pa.float64(),

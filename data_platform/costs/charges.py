@@ -12,8 +12,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from itertools import zip_longest
 from types import MappingProxyType
+from typing import Any
 
-from data_platform.costs.ownership import PLATFORM, domain_of
+from data_platform.contracts.domains import PLATFORM_DOMAIN
+from data_platform.costs.ownership import domain_of
 from data_platform.costs.prices import PriceList, Prices
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.run_meters import UsedEntry
@@ -21,10 +23,13 @@ from data_platform.metastore.storage_meters import StoredEntry
 
 GIB = Decimal(2**30)
 HOUR_SECONDS = Decimal(3600)
-_ADDED = (
-    "compute", "memory", "transfer", "storage", "shared", "runs", "cpu_seconds", "bytes_read", "bytes_written",
-    "logical_bytes_in", "stored_byte_days",
-)  # fmt: skip
+# what charges are added up by, and what nothing of it is
+ADDED: Mapping[str, Any] = MappingProxyType({
+    **dict.fromkeys(("compute", "memory", "transfer", "storage", "shared"), Decimal(0)),
+    "runs": 0,
+    "cpu_seconds": 0.0,
+    **dict.fromkeys(("bytes_read", "bytes_written", "logical_bytes_in", "stored_byte_days"), 0),
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +71,7 @@ class Charge:
     @property
     def is_shared(self) -> bool:
         """Whether it is the platform's own work."""
-        return domain_of(self.dataset) == PLATFORM
+        return domain_of(self.dataset) == PLATFORM_DOMAIN
 
     @property
     def is_untagged(self) -> bool:
@@ -75,7 +80,7 @@ class Charge:
 
     def plus(self, other: Charge) -> Charge:
         """Both together, under this one's names."""
-        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in _ADDED})
+        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in ADDED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

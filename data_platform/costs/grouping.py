@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from data_platform.costs.charges import Charge
+from data_platform.costs.charges import ADDED, Charge
 from data_platform.costs.ownership import domain_of
 from data_platform.errors import ConfigurationError
 
@@ -47,8 +47,6 @@ def grouped(found: Sequence[Charge], name_of: Callable[[Charge], str]) -> list[t
 
 
 def merged(found: Sequence[Charge]) -> Charge:
-    """All of them as one."""
-    whole = Charge(dataset="")
-    for charge in found:
-        whole = whole.plus(charge)
-    return whole
+    """All of them as one, under no name."""
+    sums = {name: sum((getattr(charge, name) for charge in found), nothing) for name, nothing in ADDED.items()}
+    return Charge(dataset="", **sums)

@@ -16,16 +16,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from data_platform.clock import Clock
-from data_platform.costs.ownership import PLATFORM, Ownership
+from data_platform.contracts.domains import PLATFORM_DOMAIN
+from data_platform.costs.ownership import Ownership
 from data_platform.costs.process import Gauges
 from data_platform.costs.usage import Usage, current, make_current
 from data_platform.errors import PlatformError
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.run_meters import RunMeterEntry
+from data_platform.rounds import Rounds
 
 SAMPLE_SECONDS = 0.25
 KEEP_SECONDS = 30.0  # of a process that is killed, at most so much is lost
-IDLE = f"{PLATFORM}.idle"
+IDLE = f"{PLATFORM_DOMAIN}.idle"
 _LOG = logging.getLogger(__name__)
 
 
@@ -42,6 +44,7 @@ class Meter:
     ownership: Callable[[str], Ownership]
     gauges: Gauges = field(default_factory=Gauges)
     _lock: threading.RLock = field(default_factory=threading.RLock)
+    _writing: threading.Lock = field(default_factory=threading.Lock)
     _active: list[Usage] = field(default_factory=list)
     _ended: dict[tuple[str, str], Usage] = field(default_factory=dict)
     _idle: Usage = field(init=False)
@@ -49,7 +52,7 @@ class Meter:
     _cpu: float = field(init=False)
     _memory: int = field(init=False)
     _kept: float = field(init=False)
-    _sampler: _Sampler | None = None
+    _sampler: Rounds | None = None
     _has_metered: bool = False
 
     def __post_init__(self) -> None:
@@ -68,40 +71,51 @@ class Meter:
         finally:
             make_current(outer)
             self._finish(usage, paused)
-            if usage.has_moved_bytes or self._wall - self._kept >= KEEP_SECONDS:
-                self.keep()
 
     @contextmanager
     def work(self, what: str) -> Iterator[Usage]:
         """Meters the block as the platform's own work: `scan`, `upkeep`, `query`, `warehouse`."""
-        with self.run(f"{PLATFORM}.{what}", self._idle.run_id) as usage:
+        with self.run(f"{PLATFORM_DOMAIN}.{what}", self._idle.run_id) as usage:
             yield usage
 
     def sample(self) -> None:
-        """Shares out what was used until now, and writes it down when that is due."""
+        """Shares out what was used until now. Writes it down when that is due, and after the last run has ended.
+
+        So writing holds up no run, and one write serves many short ones.
+        """
         with self._lock:
             self._settle()
-            is_due = self._wall - self._kept >= KEEP_SECONDS
+            is_done = not self._active and any(usage.has_moved_bytes for usage in self._ended.values())
+            is_due = is_done or self._wall - self._kept >= KEEP_SECONDS
         if is_due:
             self.keep()
+        with self._lock:
+            if not self._active and self._sampler is not None:
+                self._sampler.stop(within_seconds=0)
+                self._sampler = None
 
     def keep(self) -> bool:
         """Writes what was used since the last time; False where the metastore did not take it."""
+        with self._writing:  # who comes second finds what the first could not write
+            taken = self._take()
+            try:
+                self.metastore.operations.run_meters.add(self._lines(taken))
+            except PlatformError as error:
+                _LOG.warning("what runs used is not written yet: %s", error)
+                with self._lock:
+                    for usage in taken:
+                        self._end(usage)
+                return False
+            return True
+
+    def _take(self) -> tuple[Usage, ...]:
         with self._lock:
             self._settle()
             self._kept = self._wall
             for usage in (*self._active, self._idle):
                 self._end(usage.take())
             taken, self._ended = self._ended, {}
-        try:
-            self.metastore.operations.run_meters.add(self._lines(taken.values()))
-        except PlatformError as error:
-            _LOG.warning("what runs used is not written yet: %s", error)
-            with self._lock:
-                for usage in taken.values():
-                    self._end(usage)
-            return False
-        return True
+        return tuple(taken.values())
 
     def close(self) -> None:
         """Writes what is left; of a process that metered no run, nothing."""
@@ -120,7 +134,8 @@ class Meter:
             paused = [one for one in self._active if one is outer]
             self._active = [one for one in self._active if one is not outer] + [usage]
             if self._sampler is None:
-                self._sampler = _Sampler(self.sample)
+                self._sampler = Rounds(self.sample, name="metering", every_seconds=SAMPLE_SECONDS)
+                self._sampler.start()
             return paused
 
     def _finish(self, usage: Usage, paused: list[Usage]) -> None:
@@ -128,9 +143,6 @@ class Meter:
             self._settle()
             self._active = [one for one in self._active if one is not usage] + paused
             self._end(usage)
-            if not self._active and self._sampler is not None:
-                self._sampler.stop(wait=False)
-                self._sampler = None
 
     def _settle(self) -> None:
         wall, cpu, memory = self.gauges.wall_seconds(), self.gauges.cpu_seconds(), self.gauges.memory_bytes()
@@ -172,25 +184,3 @@ class Meter:
             bytes_written=usage.bytes_written,
             logical_bytes_in=usage.logical_bytes_in,
         )
-
-
-class _Sampler:
-    """A thread that samples while runs are under way."""
-
-    def __init__(self, sample: Callable[[], None]) -> None:
-        self._stopping = threading.Event()
-        self._sample = sample
-        self._thread = threading.Thread(target=self._work, name="metering", daemon=True)
-        self._thread.start()
-
-    def stop(self, *, wait: bool = True) -> None:
-        self._stopping.set()
-        if wait and self._thread is not threading.current_thread():
-            self._thread.join()
-
-    def _work(self) -> None:
-        while not self._stopping.wait(SAMPLE_SECONDS):
-            try:
-                self._sample()
-            except Exception:  # noqa: BLE001 - the edge of the thread: runs go on whatever becomes of their meter
-                _LOG.exception("what runs use could not be sampled")

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from data_platform.contracts.domains import Project
+from data_platform.contracts.domains import PLATFORM_DOMAIN, Project
 from data_platform.contracts.model import Contract, DatasetName
 
-PLATFORM = "platform"
 COST_CENTRE_TAG = "cost_centre"
 
 
@@ -45,8 +44,8 @@ def ownership_of(project: Project, dataset: str) -> Ownership:
 
 def domain_of(dataset: str) -> str:
     """The domain in a dataset's name; `platform` for platform work, empty for what is no dataset's."""
-    if dataset == PLATFORM or dataset.startswith(f"{PLATFORM}."):
-        return PLATFORM
+    if dataset == PLATFORM_DOMAIN or dataset.startswith(f"{PLATFORM_DOMAIN}."):
+        return PLATFORM_DOMAIN
     parts = dataset.split(".")
     return parts[1] if len(parts) == 3 else ""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -157,31 +157,42 @@ class Costs:
             ConfigurationError: costs cannot be shown that way, or the month has not begun.
             FaultyProject: the price list has faults.
         """
-        name_of, price_list = naming(by), self.price_list()
+        return self.reports((by,), month)[by]
+
+    def reports(self, ways: Sequence[str], month: date | None = None) -> dict[str, Report]:
+        """What a month cost until now, shown in several ways: meters are added up once for all of them.
+
+        Raises:
+            ConfigurationError: costs cannot be shown in one of the ways, or the month has not begun.
+            FaultyProject: the price list has faults.
+        """
+        namings, price_list = {by: naming(by) for by in ways}, self.price_list()
         first, last = self._month(month)
         direct = charges(self.metastore, price_list, first, last)
         borne = split_shared(direct, price_list.shared)
-        groups = grouped(borne, name_of)
         days = max((last - first).days + 1, 1)
         untagged = [charge for charge in borne if charge.is_untagged]
-        whole = merged(borne)
-        return Report(
+        whole = Report(
             first=first,
             last=last,
-            by=by,
+            by="",
             currency=price_list.currency,
             price_list=price_list.path,
             shared_method=price_list.shared,
-            total=whole.total,
+            total=merged(borne).total,
             shared=sum((charge.direct for charge in direct if charge.is_shared), Decimal(0)),
-            costs=tuple(sorted((_cost(*group, days=days, by=by) for group in groups), key=_dearest_first)),
-            whole=_cost("total", borne, days=days, by=by),
+            costs=(),
+            whole=_cost("total", borne, days=days, by=""),
             untagged=sum((charge.total for charge in untagged), Decimal(0)),
             untagged_datasets=tuple(sorted({charge.dataset for charge in untagged})),
             unmetered=self._unmetered(direct, first, last),
-            budgets=self._budgets(price_list, last),
+            budgets=self._budgets(price_list, (first, last), borne),
             storage_days=covered(self.metastore, first, last),
         )
+        return {
+            by: replace(whole, by=by, costs=_costs(grouped(borne, name_of), days=days, by=by))
+            for by, name_of in namings.items()
+        }
 
     def statement(self, owner: str, month: date | None = None) -> Statement:
         """What one owner is charged.
@@ -230,26 +241,37 @@ class Costs:
             for one in found
         )
 
-    def _budgets(self, price_list: PriceList, last: date) -> tuple[BudgetStanding, ...]:
+    def _budgets(
+        self, price_list: PriceList, reported: tuple[date, date], borne: Sequence[Charge]
+    ) -> tuple[BudgetStanding, ...]:
+        """Those of all domains; `borne` are the charges of the reported days, which most budgets are for."""
         standings = []
-        spent: dict[tuple[date, date], dict[str, Decimal]] = {}
+        spent = {reported: _by_domain(borne)}
         for domain in self.domains:
             if domain.budget is None:
                 continue
-            first, end = period_of(last, domain.budget.period)
+            first, end = period_of(reported[1], domain.budget.period)
             span = (first, min(end, self.clock.now().date()))
             if span not in spent:
-                borne = split_shared(charges(self.metastore, price_list, *span), price_list.shared)
-                spent[span] = {name: merged(own).total for name, own in grouped(borne, naming("domain"))}
+                others = charges(self.metastore, price_list, *span)
+                spent[span] = _by_domain(split_shared(others, price_list.shared))
             amount = spent[span].get(domain.name, Decimal(0))
             standings.append(BudgetStanding.of(domain, span, amount, price_list.currency))
         return tuple(standings)
 
 
+def _by_domain(borne: Sequence[Charge]) -> dict[str, Decimal]:
+    return {name: merged(own).total for name, own in grouped(borne, naming("domain"))}
+
+
+def _costs(groups: Sequence[tuple[str, list[Charge]]], *, days: int, by: str) -> tuple[CostOf, ...]:
+    return tuple(sorted((_cost(*group, days=days, by=by) for group in groups), key=_dearest_first))
+
+
 def _cost(name: str, own: Sequence[Charge], *, days: int, by: str) -> CostOf:
     sums = merged(own)
     # Of what came in, each byte once: what a dataset reads of another came in there already.
-    entering = own if by == "dataset" and name != "total" else [c for c in own if c.dataset.startswith(_RAW)]
+    entering = own if by == "dataset" else [c for c in own if c.dataset.startswith(_RAW)]
     return CostOf(
         name=name,
         compute=sums.compute,

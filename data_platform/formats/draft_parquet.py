@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from data_platform.contracts.types import quote_text
 from data_platform.errors import ConfigurationError
 from data_platform.formats.draft_types import type_of_arrow
 from data_platform.formats.parquet import check_magic
@@ -30,7 +31,7 @@ def parquet_relation(files: Sequence[Path]) -> str:
                 "Name one file, or a folder whose files have the same columns"
             )
     # By name and not by the first file: that one may be the one without the type of a column.
-    return f"read_parquet([{', '.join(map(_literal, files))}], union_by_name = true)"
+    return f"read_parquet([{', '.join(quote_text(str(file)) for file in files)}], union_by_name = true)"
 
 
 def schema_of(path: Path) -> pa.Schema:
@@ -63,7 +64,3 @@ def _differences(one: pa.Schema, other: pa.Schema) -> list[str]:
         if len(pair) == 2 and not any(map(pa.types.is_null, pair)) and len({*map(type_of_arrow, pair)}) > 1:
             found.append(f"{name!r} is {pair[0]} in the first and {pair[1]} in the other")
     return found
-
-
-def _literal(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

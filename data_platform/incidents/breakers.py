@@ -14,7 +14,7 @@ from data_platform.errors import ConfigurationError, RetryableError
 from data_platform.metastore.automatic_acts import ActEntry
 from data_platform.metastore.breakers import BreakerEntry
 from data_platform.metastore.engine import Metastore
-from data_platform.metastore.operations_tables import BreakerState
+from data_platform.metastore.incident_tables import BreakerState
 
 FAILURES = 5  # in a row open it
 FIRST_WAIT = timedelta(seconds=30)
@@ -111,7 +111,8 @@ class Breakers:
         raise BreakerOpen(f"{name} is left alone{until} after {held.failures} failures: {held.error}")
 
     def _may_try(self, held: BreakerEntry) -> bool:
-        is_time = held.next_try_at is None or self.clock.now() >= held.next_try_at
+        now = self.clock.now()  # a time further away than any wait is of a clock that ran ahead
+        is_time = held.next_try_at is None or not now < held.next_try_at <= now + LONGEST_WAIT
         return held.state is BreakerState.CLOSED or is_time
 
     def _close(self, held: BreakerEntry) -> None:

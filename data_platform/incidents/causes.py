@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from data_platform.incidents.model import ALONE, FAILING, Alert, Estate, Symptom
+from data_platform.incidents.model import ALONE, FAILING, FILES, Alert, Estate, Symptom
 
 _SCHEDULERS = ("dagster", "sensor:", "schedule:")
 
@@ -42,7 +42,7 @@ class Causes:
             self._present.add(symptom.subject)
             if symptom.alert not in ALONE:
                 self._present.add(symptom.dataset)
-            if symptom.dataset and symptom.alert in FAILING and not symptom.is_harmless:
+            if symptom.dataset and symptom.alert in FAILING and not (symptom.is_harmless or symptom.is_old):
                 self._at.setdefault(symptom.dataset, []).append(symptom)
             if symptom.alert is Alert.WATCH_SILENT and symptom.subject.startswith(_SCHEDULERS):
                 is_first = self._scheduler is None or symptom.began_at < self._scheduler.began_at
@@ -64,8 +64,9 @@ class Causes:
     def alone(self, symptom: Symptom) -> Cause:
         """The cause of what follows from nothing else."""
         if symptom.dataset:
+            is_of_files = symptom.subject.startswith(FILES)  # no old finding about the table may swallow it
             return Cause(
-                key=symptom.connector or symptom.dataset,
+                key=symptom.connector or (symptom.subject if is_of_files else symptom.dataset),
                 strand=strand_of(symptom.alert),
                 dataset=symptom.dataset,
                 domain=self.estate.domain_of(symptom.dataset),

@@ -17,14 +17,15 @@ from data_platform.incidents.messages import message_of
 from data_platform.incidents.routing import Routes
 from data_platform.metastore.automatic_acts import ActEntry
 from data_platform.metastore.engine import Metastore
-from data_platform.metastore.notifications import NotificationEntry
+from data_platform.metastore.notifications import LONGEST_WAIT, NotificationEntry
 from data_platform.observability.logs.logger import get_logger
 
 ATTEMPTS = 3  # through one channel, before the next one is used
 _FIRST_WAIT = timedelta(seconds=10)
-_LONGEST_WAIT = timedelta(minutes=15)
 _CLAIM = timedelta(seconds=60)  # longer than any attempt takes
 _ATTEMPT_SECONDS = 10.0
+_LEAST_SECONDS = 1.0  # in less nobody can be expected to answer
+_SLOW_SECONDS = 1.0  # a failure that takes so long holds up the others
 _log = get_logger(__name__)
 
 
@@ -44,16 +45,31 @@ class Deliverer:
     senders: dict[str, Sender] = field(default_factory=dict)
 
     def once(self, now: datetime, *, within_seconds: float = 20.0) -> Mapping[str, int]:
-        """Makes one attempt for everything that is due, as far as the time goes; counts by outcome."""
+        """Makes one attempt for everything that is due, as far as the time goes; counts by outcome.
+
+        What one incident has to tell one recipient goes out in order: the next is due when the one before was taken. A
+        channel that gave no answer in time is asked nothing more in this call.
+        """
         ends = time.monotonic() + within_seconds
-        counts = {"delivered": 0, "failed": 0}
+        counts, slow = {"delivered": 0, "failed": 0}, set[str]()
         self._take_over(now)
-        for note in self.metastore.operations.notifications.due(now):
-            if time.monotonic() >= ends:
-                break
-            if self.metastore.operations.notifications.claim(note, until=now + _CLAIM):
-                counts["delivered" if self._attempt(note, now) else "failed"] += 1
-        return counts
+        while True:
+            found = [one for one in self.metastore.operations.notifications.due(now) if one.channel not in slow]
+            claimed = 0
+            for note in found:
+                left = ends - time.monotonic()
+                if left < _LEAST_SECONDS:
+                    return counts
+                if note.channel in slow or not self.metastore.operations.notifications.claim(note, until=now + _CLAIM):
+                    continue
+                claimed += 1
+                began = time.monotonic()
+                is_taken = self._attempt(note, now, within_seconds=min(left, _ATTEMPT_SECONDS))
+                counts["delivered" if is_taken else "failed"] += 1
+                if not is_taken and time.monotonic() - began >= _SLOW_SECONDS:
+                    slow.add(note.channel)
+            if not claimed:
+                return counts
 
     def _take_over(self, now: datetime) -> None:
         """What a process that was given no routes had found first, as a console beside the watch may be."""
@@ -62,12 +78,12 @@ class Deliverer:
             if channel is not None:
                 self.metastore.operations.notifications.hand_over(note, channel, at=now)
 
-    def _attempt(self, note: NotificationEntry, now: datetime) -> bool:
+    def _attempt(self, note: NotificationEntry, now: datetime, *, within_seconds: float) -> bool:
         notifications = self.metastore.operations.notifications
         try:
             message = message_of(self.metastore, note, self.traceparent)
             with self.breakers.guarding(f"channel/{note.channel}"):
-                _bounded(self._sender(note.channel), message)
+                _bounded(self._sender(note.channel), message, within_seconds)
         except BreakerOpen:
             self._failed(note, now, "the channel is left alone after many failures", is_hopeless=True)
         except ChannelFailed as error:
@@ -82,10 +98,10 @@ class Deliverer:
         _log.warning("a notification was not taken", channel=note.channel, incident=note.incident_id, why=why)
         notifications = self.metastore.operations.notifications
         if not is_hopeless or following is None:
-            wait = min(_FIRST_WAIT * 2 ** min(note.attempts, 12), _LONGEST_WAIT)
+            wait = min(_FIRST_WAIT * 2 ** min(note.attempts, 12), LONGEST_WAIT)
             notifications.failed(note, error=why, next_at=now + wait)
             return
-        other = replace(note, id=None, channel=following, created_at=now, attempts=0, next_attempt_at=now, error="")
+        other = replace(note, id=None, channel=following, attempts=0, next_attempt_at=now, error="")
         act = ActEntry(
             at=now,
             kind="second_channel",
@@ -111,7 +127,7 @@ class Deliverer:
         return self.senders[name]
 
 
-def _bounded(sender: Sender, message: Message) -> None:
+def _bounded(sender: Sender, message: Message, within_seconds: float) -> None:
     """Sends from a thread of its own: a channel that hangs must not hold up the watch."""
     ended: list[ChannelFailed | None] = []
 
@@ -126,7 +142,7 @@ def _bounded(sender: Sender, message: Message) -> None:
 
     thread = threading.Thread(target=send, name="notification", daemon=True)
     thread.start()
-    thread.join(_ATTEMPT_SECONDS)
+    thread.join(within_seconds)
     if not ended:
         raise ChannelFailed("no answer in time")
     if ended[0] is not None:

@@ -29,8 +29,8 @@ from data_platform.incidents.rules.all import Found
 from data_platform.incidents.suppressing import covers_cause, covers_symptom
 from data_platform.incidents.turn import Turn, new_incident
 from data_platform.metastore.engine import Metastore
+from data_platform.metastore.incident_tables import IncidentSeverity
 from data_platform.metastore.incidents import IncidentEntry
-from data_platform.metastore.operations_tables import IncidentSeverity
 from data_platform.metastore.suppressions import SuppressionEntry
 from data_platform.metastore.symptoms import SUPPRESSED
 
@@ -53,7 +53,7 @@ class Engine:
         store = self.metastore.operations
         with store.incidents.changing() as tx:
             turn = Turn(store, tx, found.at)
-            turn.load()
+            turn.load(since=found.since)
             suppressions = store.suppressions.at(found.at, tx=tx)
             _Deciding(self, turn, found, suppressions).decide()
             Lifecycle(turn=turn, routes=self.routes, estate=self.estate, suppressions=suppressions).go_on()
@@ -67,6 +67,7 @@ class _Deciding:
         self.engine, self.turn, self.found, self.suppressions = engine, turn, found, suppressions
         in_order = sorted(found.symptoms, key=lambda one: (one.began_at, one.key))
         self.symptoms = [one for one in in_order if not self._is_dealt_with(one)]
+        self.old = frozenset(one.key for one in found.symptoms if one.is_old)
         self.causes = Causes(engine.estate, self.symptoms)
 
     def decide(self) -> None:
@@ -91,17 +92,9 @@ class _Deciding:
         self.turn.forget_apart(one.key for one in self.symptoms)
 
     def _is_dealt_with(self, symptom: Symptom) -> bool:
-        """Whether a person resolved the incident about something that happened once, after it happened."""
-        if not symptom.is_event or symptom.key in self.turn.attached:
-            return False
-        return any(
-            incident.is_over
-            and incident.resolved_by
-            and incident.resolved_at is not None
-            and symptom.began_at <= incident.resolved_at
-            and symptom.key in self.turn.entries[incident.incident_id]
-            for incident in self.turn.incidents.values()
-        )
+        """Whether a person resolved an incident about all of it: nothing in it happened, or grew, since."""
+        settled = self.turn.settled.get(symptom.key, {})
+        return symptom.is_event and all(size <= settled.get(mark, -1) for mark, size in symptom.marks.items())
 
     def _clear_what_is_over(self) -> None:
         active = {symptom.key for symptom in self.symptoms}
@@ -109,6 +102,8 @@ class _Deciding:
             is_seen = Alert(key[0]) not in self.found.unknown and not self._is_out_of_sight(incident_id, key)
             if key not in active and is_seen:
                 self.turn.clear(incident_id, key)
+                if key in self.found.aged:
+                    Lifecycle.aged(self.turn, self.turn.incidents[incident_id], f"{key[0]} of {key[1]}")
 
     def _is_out_of_sight(self, incident_id: str, key: tuple[str, str]) -> bool:
         """Whether a symptom's dataset has no contract here: taken away, or newer than this process. That nothing is
@@ -150,7 +145,10 @@ class _Deciding:
             return False
         incident = self.turn.incidents[current]
         is_afterglow = symptom.alert in BURNS and self._going_on_about(causes) is None
-        if not (is_afterglow or _is_about(incident, causes) or self.causes.is_failing(incident.cause)):
+        # a loss that came with a lost connector is not told anew because the connector is well again
+        is_loss_here = symptom.alert is Alert.DATA_LOSS and symptom.dataset == incident.dataset
+        is_about = is_afterglow or is_loss_here or _is_about(incident, causes)
+        if not (is_about or self.causes.is_failing(incident.cause)):
             cleared = self._cleared_at(incident)
             is_anew = cleared is not None and symptom.is_event and symptom.began_at > cleared
             if is_anew or (cleared is not None and self.turn.now - cleared >= RECOVERY):
@@ -189,7 +187,12 @@ class _Deciding:
         return free or self.causes.alone(symptom)
 
     def _going_on_about(self, causes: Sequence[Cause]) -> IncidentEntry | None:
-        return next((one for one in self.turn.going_on if _is_about(one, causes)), None)
+        return next((one for one in self.turn.going_on if _is_about(one, causes) and not self._is_past(one)), None)
+
+    def _is_past(self, incident: IncidentEntry) -> bool:
+        """Whether an incident is only about what happened long ago: what fails now is another thing, and is told."""
+        lasting = self.turn.lasting(incident)
+        return bool(lasting) and all(one.key in self.old for one in lasting)
 
     def _home(self, symptom: Symptom, causes: Sequence[Cause]) -> IncidentEntry | None:
         """The incident that a symptom joins or brings back; None where it needs one of its own."""
@@ -254,7 +257,7 @@ class _Deciding:
         Lifecycle.tell(self.turn, self.engine.routes, incident, "opened")
 
     def _is_ready(self, symptom: Symptom) -> bool:
-        if symptom.ready_at is not None:
+        if symptom.ready_at is not None and symptom.began_at <= self.turn.now:  # a later one is of a clock ahead
             return symptom.ready_at <= self.turn.now
         return self.turn.wait(symptom).first_seen + GRACE <= self.turn.now
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from data_platform.contracts.domains import Project
 from data_platform.incidents.model import DatasetInfo, Estate
+from data_platform.observability.slis.due import days_due
 
 
 def estate_of(project: Project, upstream: Mapping[str, tuple[str, ...]]) -> Estate:
@@ -21,6 +23,7 @@ def estate_of(project: Project, upstream: Mapping[str, tuple[str, ...]]) -> Esta
             on_call=domain.on_call if domain else "",
             tier=contract.tier,
             runbooks=str(domain.path / "runbooks") if domain else "",
+            days_due=partial(days_due, contract),
         )
     return Estate(
         datasets=datasets,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from data_platform.incidents.model import Estate
+from data_platform.incidents.model import FILES, Estate
 from data_platform.incidents.routing import Routes
 from data_platform.incidents.runbook import runbook_of
 from data_platform.metastore.database import Transaction
@@ -71,8 +71,7 @@ class Explainer:
             "links": self._links(incident),
             "on_duty": self.routes.on_duty(recipient, now),
         }
-        title = _TITLES.get(incident.alert, "{cause}").format(cause=incident.cause)
-        return replace(incident, owner=owner, recipient=recipient, title=title, detail=detail)
+        return replace(incident, owner=owner, recipient=recipient, title=_title(incident), detail=detail)
 
     def _changes(self, incident: IncidentEntry, *, tx: Transaction) -> list[Mapping[str, Any]]:
         """The last change of the contract and of the code before it began, as runs show them, and the catalog's."""
@@ -98,3 +97,9 @@ class Explainer:
         if incident.dataset:
             links["dataset"] = f"{self.routes.links}/datasets/{incident.dataset}"
         return links
+
+
+def _title(incident: IncidentEntry) -> str:
+    if incident.cause.startswith(FILES):
+        return f"files of {incident.cause.removeprefix(FILES)} have faults"
+    return _TITLES.get(incident.alert, "{cause}").format(cause=incident.cause)

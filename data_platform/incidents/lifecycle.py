@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from data_platform.incidents.model import RECOVERY, Alert, Estate, Symptom
 from data_platform.incidents.routing import Routes
 from data_platform.incidents.suppressing import covers_symptom
+from data_platform.incidents.telling import ESCALATED, RAISED, RESOLVED, endings, note_of
 from data_platform.incidents.turn import Turn
+from data_platform.metastore.incident_tables import IncidentSeverity, IncidentState
 from data_platform.metastore.incidents import IncidentEntry
-from data_platform.metastore.notifications import NotificationEntry
-from data_platform.metastore.operations_tables import IncidentSeverity, IncidentState
 from data_platform.metastore.suppressions import SuppressionEntry
 from data_platform.metastore.symptoms import SymptomEntry
 
-OPENED, RAISED, ESCALATED, RESOLVED = "opened", "raised", "escalated", "resolved"
-NO_CHANNEL = "no channel: name one in routes.yaml (DATA_PLATFORM_ROUTES)"
+AGED = "aged"
+BY_AGE = "closed by age, not mended"
+_ENDED = "ended"  # of an incident's detail: how it ended, where nothing mended it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,7 @@ class Lifecycle:
             pressing_since=turn.now,
             escalated_at=None,
             reopened=incident.reopened + 1,
+            detail=_without_end(incident),
         )
         turn.say(incident, "reopened")
         return turn.change(back)
@@ -60,21 +63,15 @@ class Lifecycle:
     @staticmethod
     def tell(turn: Turn, routes: Routes, incident: IncidentEntry, kind: str, *, recipient: str = "") -> None:
         """Queues a notification; asked for again, it is the same one."""
-        to = recipient or incident.recipient
-        channel = next(iter(routes.channels_of(to)), "")
-        note = NotificationEntry(
-            incident_id=incident.incident_id,
-            kind=kind,
-            channel=channel,
-            recipient=to,
-            severity=incident.severity.value,
-            created_at=turn.now,
-            next_attempt_at=turn.now if channel else None,
-            error="" if channel else NO_CHANNEL,
-        )
-        turn.notes.append(note)
+        turn.notes.append(note_of(incident, kind, routes=routes, at=turn.now, recipient=recipient))
         if incident.notified_at is None:
             turn.change(replace(incident, notified_at=turn.now))
+
+    @staticmethod
+    def aged(turn: Turn, incident: IncidentEntry, about: str) -> None:
+        """Notes that what an incident is about is given up: it happened too long ago, and nothing mended it."""
+        turn.change(replace(incident, detail={**incident.detail, _ENDED: BY_AGE}))
+        turn.say(incident, AGED, f"{about}: {BY_AGE}")
 
     def _calm(self, incident: IncidentEntry) -> None:
         if incident.state is not IncidentState.MITIGATED or incident.mitigated_at is None:
@@ -84,21 +81,16 @@ class Lifecycle:
         elif self.turn.now - incident.mitigated_at >= RECOVERY:
             incident = replace(incident, state=IncidentState.RESOLVED, resolved_at=self.turn.now)
             self.turn.change(incident)
-            self.turn.say(incident, RESOLVED, "all was well for long enough")
-            self._tell_end(incident)
-
-    def _tell_end(self, incident: IncidentEntry) -> None:
-        """Those who were told of its opening."""
-        told = self.turn.store.notifications.of([incident.incident_id], tx=self.turn.tx)
-        for recipient in dict.fromkeys(note.recipient for note in told if note.kind == OPENED):
-            Lifecycle.tell(self.turn, self.routes, incident, RESOLVED, recipient=recipient)
+            self.turn.say(incident, RESOLVED, str(incident.detail.get(_ENDED, "all was well for long enough")))
+            told = self.turn.store.notifications.of([incident.incident_id], tx=self.turn.tx)
+            self.turn.notes += endings(told, incident, at=self.turn.now)
 
     def _back(self, incident: IncidentEntry) -> IncidentEntry:
         if incident.state is not IncidentState.MITIGATED:
             return incident
         state = IncidentState.ACKNOWLEDGED if incident.acknowledged_at else IncidentState.OPEN
         self.turn.say(incident, "failing_again")
-        return self.turn.change(replace(incident, state=state, mitigated_at=None))
+        return self.turn.change(replace(incident, state=state, mitigated_at=None, detail=_without_end(incident)))
 
     def _raise(self, incident: IncidentEntry, lasting: Sequence[SymptomEntry]) -> IncidentEntry:
         page = next((one for one in lasting if one.severity is IncidentSeverity.PAGE), None)
@@ -142,3 +134,7 @@ class Lifecycle:
             )
             for one in lasting
         )
+
+
+def _without_end(incident: IncidentEntry) -> dict[str, Any]:
+    return {name: value for name, value in incident.detail.items() if name != _ENDED}

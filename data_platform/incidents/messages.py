@@ -7,10 +7,11 @@ from typing import Any
 
 from data_platform.incidents.channels.protocol import Message
 from data_platform.incidents.dossier import failing_run
+from data_platform.incidents.telling import ESCALATED, RESOLVED
 from data_platform.metastore.engine import Metastore
+from data_platform.metastore.incident_tables import IncidentSeverity
 from data_platform.metastore.incidents import IncidentEntry
 from data_platform.metastore.notifications import NotificationEntry
-from data_platform.metastore.operations_tables import IncidentSeverity
 from data_platform.metastore.symptoms import SymptomEntry
 from data_platform.observability.tracing.context import trace_id_of
 
@@ -27,8 +28,8 @@ def message_of(metastore: Metastore, note: NotificationEntry, traceparent: Calla
     run_id = failing_run(incident, symptoms)
     parent = traceparent(run_id) if run_id else ""
     return Message(
-        # an escalation after a reopening is another message than the one before
-        key=_key(note) + (f"/{incident.reopened}" if incident.reopened and note.kind == "escalated" else ""),
+        # an escalation or an end after a reopening is another message than the one before
+        key=_key(note) + (f"/{incident.reopened}" if incident.reopened and note.kind in (ESCALATED, RESOLVED) else ""),
         title=f"[{note.severity}] {note.kind}: {incident.title}",
         text="\n".join([*_lines(incident, symptoms), *([f"trace: data-platform trace {run_id}"] if parent else [])]),
         is_page=incident.severity is IncidentSeverity.PAGE,
@@ -58,6 +59,7 @@ def _body(incident: IncidentEntry, note: NotificationEntry, symptoms: tuple[Symp
         "began_at": incident.began_at,
         "detected_at": incident.detected_at,
         "resolved_at": incident.resolved_at,
+        "ended": incident.detail.get("ended", ""),
         "symptoms": len(symptoms),
         "lasting": [
             {"alert": one.alert, "subject": one.subject, "evidence": dict(one.evidence)}
@@ -77,10 +79,13 @@ def _short(radius: Any) -> dict[str, Any]:
 
 def _lines(incident: IncidentEntry, symptoms: tuple[SymptomEntry, ...]) -> list[str]:
     radius = incident.detail.get("blast_radius", {})
+    ended = incident.detail.get("ended")
     lines = [
         f"{incident.incident_id}: {incident.title} ({incident.alert}, {incident.state.value})",
         f"began {incident.began_at:%Y-%m-%d %H:%M} UTC; {len(symptoms)} symptoms; owner {incident.owner or 'nobody'}",
     ]
+    if ended:
+        lines.append(str(ended))
     if radius.get("count"):
         lines.append(f"hits {radius['count']} datasets of {', '.join(radius.get('owners', ())) or 'nobody'}")
     for one in symptoms[:3]:

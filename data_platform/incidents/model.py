@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from data_platform.contracts.tiers import is_critical
-from data_platform.metastore.operations_tables import IncidentSeverity
+from data_platform.metastore.incident_tables import IncidentSeverity
 
 GRACE = timedelta(seconds=30)  # how long a ticket-class symptom has to last
 RETRY = timedelta(minutes=2)  # how long a retry under way may hold a failed run back
 RECOVERY = timedelta(minutes=5)  # how long all has to be well before an incident is resolved
 DAMPING = timedelta(minutes=30)  # how long after that the same fault reopens it
+REMEMBERED = timedelta(days=14)  # how long what happened once is looked for, and a ticket about it stays unmended
 
 
 class Alert(StrEnum):
@@ -56,8 +57,20 @@ FAILING = frozenset(
     }
 )
 BURNS = frozenset({Alert.SLO_FAST_BURN, Alert.SLO_SLOW_BURN})
+FILES = "files:"  # what the subjects of faulty files begin with; then the dataset, the domain or `project`
 # What never follows from anything else, and from which nothing else follows, even of the same dataset.
 ALONE = frozenset({Alert.SECURITY_BREACH, Alert.METADATA_GAP})
+# What is about something that happened, and is over only with evidence that it was mended, or by a person's word.
+HELD = frozenset(
+    {
+        Alert.DATA_LOSS,
+        Alert.SECURITY_BREACH,
+        Alert.FILES_REJECTED,
+        Alert.INCOMPLETE,
+        Alert.RUN_MISSED,
+        Alert.SCHEMA_WARNING,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +83,12 @@ class Symptom:
         domain: where it is about a whole domain; otherwise the dataset's.
         began_at: when the newest failing fact happened.
         ready_at: from when it may open an incident; None: when it has been seen for as long as a ticket has to last.
-        is_event: whether it is about something that happened once: a person who resolved it has dealt with it.
+        marks: of what happened once, by which it is known again, and how far each goes: what a person resolved is
+            settled up to there. Empty for what is so now.
         waits_for_scheduler: whether it is about something that a scheduler should have started.
         is_harmless: whether nothing below can follow from it, although its alert usually explains.
+        is_old: whether it happened so long ago that what fails now is another thing.
+        is_aged: whether it happened too long ago for a ticket, and nothing mended it.
         evidence: rule, counts, redacted text; never values of rows.
     """
 
@@ -83,15 +99,22 @@ class Symptom:
     domain: str = ""
     began_at: datetime
     ready_at: datetime | None
-    is_event: bool = False
+    marks: Mapping[str, int] = field(default_factory=dict)
     waits_for_scheduler: bool = False
     is_harmless: bool = False
+    is_old: bool = False
+    is_aged: bool = False
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, str]:
         """What tells symptoms apart."""
         return (self.alert.value, self.subject)
+
+    @property
+    def is_event(self) -> bool:
+        """Whether it is about something that happened once."""
+        return bool(self.marks)
 
     @property
     def connector(self) -> str:
@@ -112,6 +135,7 @@ class DatasetInfo:
     Attributes:
         on_call: who is told; empty where nobody is named.
         runbooks: the folder of its domain's own runbooks; empty where it has none.
+        days_due: of a table by day, the partitions that the run due at a moment should have published one of.
     """
 
     name: str
@@ -120,6 +144,7 @@ class DatasetInfo:
     on_call: str = ""
     tier: str = "standard"
     runbooks: str = ""
+    days_due: Callable[[datetime], Sequence[str]] = field(default=lambda _due_at: (), compare=False)
 
     @property
     def is_critical(self) -> bool:

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from data_platform.clock import Clock
 from data_platform.contracts.places import nearest
 from data_platform.errors import ConfigurationError
-from data_platform.incidents.lifecycle import RESOLVED
+from data_platform.incidents.telling import RESOLVED, endings
 from data_platform.metastore.database import Transaction
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.incident_events import IncidentEvent
+from data_platform.metastore.incident_tables import IncidentState
 from data_platform.metastore.incidents import IncidentEntry
-from data_platform.metastore.notifications import NotificationEntry
-from data_platform.metastore.operations_tables import IncidentState
 
 _LEAST_LETTERS = 4  # of an id that is not written out
 
@@ -55,11 +54,13 @@ class People:
             return self._keep(taken, "acknowledged", who=who, detail=note, tx=tx)
 
     def resolve(self, incident_id: str, *, who: str, reason: str) -> IncidentEntry:
-        """Somebody ends it. What still fails brings it back, unless it happened once and before.
+        """Somebody ends it. What fails now brings it back; of what happened once, only what is new.
 
         Raises:
-            ConfigurationError: there is no such incident, or it is over.
+            ConfigurationError: there is no such incident, it is over, or no reason is given.
         """
+        if not reason.strip():
+            raise ConfigurationError("say why it is over: it is kept with your name")
         with self.metastore.operations.incidents.changing() as tx:
             incident = self._going_on(incident_id, tx)
             now = self.clock.now()
@@ -72,9 +73,9 @@ class People:
             )
             store = self.metastore.operations
             told = store.notifications.of([incident.incident_id], tx=tx)
-            last = {note.recipient: note for note in told if note.kind == "opened"}
-            ends = [_end(note, ended) for note in last.values()]
-            store.notifications.queue(ends, tx=tx)
+            store.notifications.queue(endings(told, ended, at=now), tx=tx)
+            lasting = [one for one in store.symptoms.of([incident.incident_id], tx=tx) if one.cleared_at is None]
+            store.symptoms.put((replace(one, settled={**one.settled, **one.marks}) for one in lasting), tx=tx)
             return self._keep(ended, RESOLVED, who=who, detail=reason, tx=tx)
 
     def note(self, incident_id: str, *, who: str, kind: str, detail: str) -> IncidentEntry:
@@ -96,18 +97,3 @@ class People:
         line = IncidentEvent(incident_id=incident.incident_id, at=self.clock.now(), who=who, kind=kind, detail=detail)
         store.incident_events.append([line], tx=tx)
         return incident
-
-
-def _end(opened: NotificationEntry, ended: IncidentEntry) -> NotificationEntry:
-    at = ended.resolved_at or opened.created_at
-    return replace(
-        opened,
-        id=None,
-        kind=RESOLVED,
-        severity=ended.severity.value,
-        created_at=at,
-        attempts=0,
-        next_attempt_at=at if opened.channel else None,
-        delivered_at=None,
-        error="",
-    )

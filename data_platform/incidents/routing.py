@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from data_platform.contracts.places import nearest
 from data_platform.errors import ConfigurationError
-from data_platform.metastore.operations_tables import IncidentSeverity
+from data_platform.metastore.incident_tables import IncidentSeverity
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 

@@ -18,7 +18,7 @@ SHIPPED = Path(__file__).parent / "runbooks"
 SECTIONS = ("Symptom", "Impact", "Diagnose", "Mitigate", "Verify", "Escalate")
 LOOKING = ("Diagnose", "Verify")
 PROGRAM = "data-platform"
-_PLACEHOLDER = re.compile(r"\b[A-Z][A-Z_]{2,}\b|<[^>]+>")
+_PLACEHOLDER = re.compile(r"\b[A-Z][A-Z_]+\b|<[^>]+>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

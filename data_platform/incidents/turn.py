@@ -10,16 +10,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from data_platform.incidents.causes import Cause
-from data_platform.incidents.model import Symptom
+from data_platform.incidents.model import REMEMBERED, Symptom
 from data_platform.metastore.database import Transaction
 from data_platform.metastore.incident_events import IncidentEvent
+from data_platform.metastore.incident_tables import IncidentSeverity, IncidentState
 from data_platform.metastore.incidents import IncidentEntry
 from data_platform.metastore.notifications import NotificationEntry
 from data_platform.metastore.operations import Operations
-from data_platform.metastore.operations_tables import IncidentSeverity, IncidentState
 from data_platform.metastore.symptoms import PENDING, SUPPRESSED, SymptomEntry
 
-REMEMBERED = timedelta(days=7)  # for how long a person's word about something that happened once holds
+_MARGIN = timedelta(days=1)
 _SEEN_EVERY = timedelta(minutes=1)  # more often it is not written that a symptom lasts
 
 
@@ -30,6 +30,7 @@ class Turn:
     Attributes:
         incidents: by id, in the order in which they were opened; resolved ones of the last days among them.
         entries: the symptoms of each, by alert and subject.
+        settled: how far people have dealt with what happened once, by alert and subject.
     """
 
     store: Operations
@@ -40,23 +41,44 @@ class Turn:
     attached: dict[tuple[str, str], str] = field(default_factory=dict)
     pending: dict[tuple[str, str], SymptomEntry] = field(default_factory=dict)
     suppressed: dict[tuple[str, str], SymptomEntry] = field(default_factory=dict)
+    settled: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
     events: list[IncidentEvent] = field(default_factory=list)
     notes: list[NotificationEntry] = field(default_factory=list)
     _changed: set[str] = field(default_factory=set)
     _touched: dict[tuple[str, str, str], SymptomEntry] = field(default_factory=dict)
     _gone: list[SymptomEntry] = field(default_factory=list)
 
-    def load(self) -> None:
-        """Reads what stands."""
-        alive = self.store.incidents.alive(resolved_after=self.now - REMEMBERED, tx=self.tx)
+    def load(self, *, since: datetime | None = None) -> None:
+        """Reads what stands, and what people said of anything that happened since a moment."""
+        after = (since or self.now - REMEMBERED) - _MARGIN
+        alive = self.store.incidents.alive(resolved_after=after, tx=self.tx)
         self.incidents = {one.incident_id: one for one in alive}
         self.entries = {one: {} for one in self.incidents}
+        for one in alive:
+            self._correct(one)
         for entry in self.store.symptoms.of(list(self.incidents), tx=self.tx):
             self.entries[entry.incident_id][entry.key] = entry
+            for mark, size in entry.settled.items():
+                known = self.settled.setdefault(entry.key, {})
+                known[mark] = max(size, known.get(mark, size))
             if entry.cleared_at is None and not self.incidents[entry.incident_id].is_over:
                 self.attached[entry.key] = entry.incident_id
         for entry in self.store.symptoms.apart(tx=self.tx):
+            if entry.first_seen > self.now:
+                self._gone.append(entry)  # seen by a clock that ran ahead: its grace would never be over
+                continue
             (self.pending if entry.incident_id == PENDING else self.suppressed)[entry.key] = entry
+
+    def _correct(self, incident: IncidentEntry) -> None:
+        """Times later than now are of a clock that ran ahead: nothing may wait until then."""
+        right = replace(
+            incident,
+            pressing_since=min(incident.pressing_since, self.now),
+            mitigated_at=min(incident.mitigated_at, self.now) if incident.mitigated_at else None,
+            resolved_at=min(incident.resolved_at, self.now) if incident.resolved_at else None,
+        )
+        if right != incident:
+            self.change(right)
 
     def save(self) -> None:
         """Writes what changed."""
@@ -144,6 +166,8 @@ class Turn:
             first_seen=held.first_seen if held else self.now,
             last_seen=self.now,
             evidence=dict(symptom.evidence),
+            marks=dict(symptom.marks),
+            settled=held.settled if held else {},
         )
 
     def _touch(self, entry: SymptomEntry) -> None:
@@ -172,4 +196,8 @@ def new_incident(cause: Cause, symptom: Symptom, now: datetime, *, severity: Inc
 
 
 def _is_same(one: SymptomEntry, other: SymptomEntry) -> bool:
-    return (one.severity, one.began_at, one.evidence.keys()) == (other.severity, other.began_at, other.evidence.keys())
+    return _told_of(one) == _told_of(other)
+
+
+def _told_of(one: SymptomEntry) -> tuple[object, ...]:
+    return (one.severity, one.began_at, one.evidence.keys(), one.marks)

@@ -1,18 +1,15 @@
-"""One turn of the watch: measure, judge, find symptoms, keep incidents, send, beat. No stage keeps the next from its
-turn, and one that fails is itself a symptom.
+"""One turn of the watch: measure, judge, find symptoms, keep incidents, beat, and then send. No stage keeps the next
+from its turn, and one that fails is itself a symptom. What is sent holds up no turn: it goes out after the lease is
+given back, in processes that last from rounds of its own.
 """
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from data_platform.clock import Clock
 from data_platform.incidents.delivery import Deliverer
@@ -22,9 +19,15 @@ from data_platform.incidents.rules.all import look, told
 from data_platform.incidents.rules.facts import Facts, Outside
 from data_platform.metastore.component_beats import WATCH, ComponentBeat
 from data_platform.metastore.engine import Metastore
+from data_platform.metastore.instances import this_instance
 from data_platform.observability.logs.logger import get_logger
+from data_platform.rounds import Rounds
 
 EVERY_SECONDS = 15.0
+SENT_EVERY_SECONDS = 5.0
+_SENDING_SECONDS = 10.0  # of one turn that sends itself
+_LATE = ("delivery", "heartbeat")
+_LAST_TURN_SECONDS = 60.0  # so long a process that is told to stop waits for it
 _log = get_logger(__name__)
 
 Stage = Callable[[datetime], object]
@@ -48,6 +51,19 @@ class Tick:
     sent: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Aftermath:
+    """What comes after a turn.
+
+    Attributes:
+        failed: what did not work of it the last time, and why.
+        good_at: of a turn in which nothing failed, and of which the dead man's switch does not know yet.
+    """
+
+    failed: dict[str, str] = field(default_factory=dict)
+    good_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """Watches everything.
@@ -67,14 +83,40 @@ class Watch:
     lease: Callable[[], AbstractContextManager[None]]
     stages: Mapping[str, Stage] = field(default_factory=dict)
     ping: Callable[[], None] | None = None
+    _after: _Aftermath = field(default_factory=_Aftermath)
 
-    def tick(self, *, every_seconds: float = EVERY_SECONDS, is_urgent: bool = True) -> Tick:
+    def tick(self, *, every_seconds: float = EVERY_SECONDS, is_urgent: bool = True, sends: bool = True) -> Tick:
         """One turn.
 
         Args:
             every_seconds: how soon the next turn is expected; the watch counts as silent after four of them.
             is_urgent: also where another process had its turn a moment ago.
+            sends: whether it sends what is queued as well, for some seconds; otherwise a `Courier` does.
         """
+        turn = self._turn(every_seconds, is_urgent)
+        if turn.is_skipped or not sends:
+            return turn
+        before = dict(self._after.failed)
+        sent = self.send(within_seconds=_SENDING_SECONDS)
+        failed = {**turn.failed, **self._after.failed}
+        if self._after.failed != before:
+            self._try("beat", lambda: self._beat(turn.at, every_seconds, failed), failed)
+        return replace(turn, sent=sent, failed=failed)
+
+    def send(self, *, within_seconds: float) -> Mapping[str, int]:
+        """Sends what is queued, then calls the dead man's switch where a good turn was had; counts by outcome."""
+        failed: dict[str, str] = {}
+        sent = self._try("delivery", lambda: self._deliver(within_seconds), failed) or {}
+        if self.ping is not None and self._after.good_at is not None and not failed:
+            self._after.good_at = None
+            self._try("heartbeat", self.ping, failed)
+        self._after.failed = failed
+        return sent
+
+    def _deliver(self, within_seconds: float) -> Mapping[str, int]:
+        return self.deliverer.once(self.clock.now(), within_seconds=within_seconds)
+
+    def _turn(self, every_seconds: float, is_urgent: bool) -> Tick:
         with self.lease():
             now = self.clock.now()
             if not is_urgent and self._is_done_by_another(now, every_seconds):
@@ -83,11 +125,10 @@ class Watch:
             for name, stage in self.stages.items():
                 self._try(name, lambda stage=stage: stage(now), failed)  # type: ignore[misc]
             symptoms = self._try("rules", lambda: self._look(now, failed), failed) or 0
-            sent = self._try("delivery", lambda: self.deliverer.once(now), failed) or {}
-            if self.ping is not None and not failed:
-                self._try("heartbeat", self.ping, failed)
-            self._try("beat", lambda: self._beat(now, every_seconds, failed), failed)
-        return Tick(at=now, symptoms=symptoms, failed=failed, sent=sent)
+            said = {**self._after.failed, **failed}
+            self._try("beat", lambda: self._beat(now, every_seconds, said), failed)
+        self._after.good_at = None if failed else now
+        return Tick(at=now, symptoms=symptoms, failed=failed)
 
     def _look(self, now: datetime, failed: dict[str, str]) -> int:
         facts = Facts(
@@ -95,7 +136,7 @@ class Watch:
             estate=self.engine.estate,
             now=now,
             outside=self.outside,
-            failed_stages={**self._failed_before(), **failed},
+            failed_stages={**self._failed_before(), **self._after.failed, **failed},
         )
         found = look(facts)
         failed.update({f"rules/{family}": why for family, why in found.failed.items()})
@@ -103,10 +144,10 @@ class Watch:
         return len(found.symptoms)
 
     def _failed_before(self) -> Mapping[str, str]:
-        """What failed in the turn before behind the rules, so that it is told in this one."""
+        """What failed in the turn before behind the rules, of whatever process, so that it is told in this one."""
         beat = self.metastore.operations.component_beats.of(WATCH)
         words = beat.detail.split("; ") if beat and beat.detail else []
-        late = ("delivery", "heartbeat", "rules")
+        late = (*_LATE, "rules")
         return dict(word.split(": ", 1) for word in words if word.startswith(late) and ": " in word)
 
     def _try(self, name: str, work: Callable[[], T], failed: dict[str, str]) -> T | None:
@@ -121,7 +162,7 @@ class Watch:
         beat = self.metastore.operations.component_beats.of(WATCH)
         return (
             beat is not None
-            and beat.instance != _instance()
+            and beat.instance != this_instance()
             # a beat from later than now is of a clock that ran ahead: nobody is at work because of it
             and abs(now - beat.beat_at) < timedelta(seconds=every_seconds / 2)
         )
@@ -129,7 +170,7 @@ class Watch:
     def _beat(self, now: datetime, every_seconds: float, failed: Mapping[str, str]) -> None:
         beat = ComponentBeat(
             component=WATCH,
-            instance=_instance(),
+            instance=this_instance(),
             beat_at=now,
             expected_every_seconds=every_seconds,
             detail="; ".join(f"{name}: {why}" for name, why in failed.items()),
@@ -137,34 +178,38 @@ class Watch:
         self.metastore.operations.component_beats.beat(beat)
 
 
-class Watchman:
-    """Turns the watch while a block lasts, from a thread of its own."""
+class Turning(Protocol):
+    """Whatever takes turns as a watch does."""
 
-    def __init__(self, watch: Watch, *, every_seconds: float = EVERY_SECONDS, is_urgent: bool = False) -> None:
-        self._watch = watch
-        self._every_seconds = every_seconds
-        self._is_urgent = is_urgent
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._go_round, name="watch", daemon=True)
+    def tick(self, *, every_seconds: float, is_urgent: bool) -> Tick:
+        """One turn."""
+        ...
 
-    def __enter__(self) -> Watchman:
-        self._thread.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stopping.set()
-        self._thread.join(60)
+class Watchman(Rounds):
+    """Turns the watch while a block lasts."""
 
-    def _go_round(self) -> None:
-        while True:
-            try:
-                self._watch.tick(every_seconds=self._every_seconds, is_urgent=self._is_urgent)
-            except Exception as error:  # noqa: BLE001 - the edge of the thread: the watch must not end in silence
-                _log.warning("a turn of the watch failed", error=told(error))
-            if self._stopping.wait(self._every_seconds):
-                return
+    ends_within_seconds = _LAST_TURN_SECONDS
+
+    def __init__(self, watch: Turning, *, every_seconds: float = EVERY_SECONDS, is_urgent: bool = False) -> None:
+        super().__init__(
+            lambda: watch.tick(every_seconds=every_seconds, is_urgent=is_urgent),
+            name="watch",
+            every_seconds=every_seconds,
+            waits_first=False,
+        )
+
+
+class Courier(Rounds):
+    """Sends what the watch queued while a block lasts, beside the watch: however slow a channel is, no turn waits."""
+
+    ends_within_seconds = EVERY_SECONDS
+
+    def __init__(self, watch: Callable[[], Watch], *, every_seconds: float = SENT_EVERY_SECONDS) -> None:
+        """`watch` is asked before each round, because a watch is replaced when the project changes."""
+        super().__init__(
+            lambda: watch().send(within_seconds=EVERY_SECONDS), name="delivery", every_seconds=every_seconds
+        )
 
 
 def pinging(address: str) -> Callable[[], None]:
@@ -183,7 +228,3 @@ def pinging(address: str) -> Callable[[], None]:
             raise ChannelFailed(f"the dead man's switch did not answer ({type(error).__name__})") from None
 
     return ping
-
-
-def _instance() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"

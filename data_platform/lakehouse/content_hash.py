@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from data_platform.contracts.types import quote_identifier
+from data_platform.contracts.types import quote_identifier, quote_text
 from data_platform.errors import ConfigurationError
 
 _PLAIN = (pa.types.is_integer, pa.types.is_decimal, pa.types.is_date, pa.types.is_boolean)
@@ -79,7 +79,7 @@ def _text(value: str, arrow: pa.DataType, depth: int) -> str:
     if pa.types.is_binary(arrow):
         return f"hex({value})"
     if pa.types.is_struct(arrow):
-        fields = {field.name: f"({value})[{_literal(field.name)}]" for field in arrow}
+        fields = {field.name: f"({value})[{quote_text(field.name)}]" for field in arrow}
         return _row(fields, {field.name: field.type for field in arrow}, depth)
     if pa.types.is_list(arrow) or pa.types.is_large_list(arrow):
         item = f"item_{depth}"
@@ -88,7 +88,3 @@ def _text(value: str, arrow: pa.DataType, depth: int) -> str:
     if any(is_kind(arrow) for is_kind in _PLAIN):
         return f"CAST({value} AS VARCHAR)"
     raise ConfigurationError(f"a value of type {arrow} has no canonical form: use a type that contracts can name")
-
-
-def _literal(name: str) -> str:
-    return "'" + name.replace("'", "''") + "'"

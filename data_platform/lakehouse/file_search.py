@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from duckdb import DuckDBPyConnection
 
-from data_platform.contracts.types import quote_identifier
+from data_platform.contracts.types import quote_identifier, quote_text
 from data_platform.lakehouse.snapshots import ADDED_IN, DataFile, Snapshot
 
 
@@ -26,7 +26,7 @@ def files_holding(
     if any(ADDED_IN in (snapshot.schema.field(name).metadata or {}) for name in columns):
         return snapshot.files  # older files lack the column
     uris = {f"{snapshot.root}/{file.path}": file for file in snapshot.files}
-    paths = ", ".join("'" + uri.replace("'", "''") + "'" for uri in uris)
+    paths = ", ".join(quote_text(uri) for uri in uris)
     same = " AND ".join(
         f"present.{quote_identifier(own)} IS NOT DISTINCT FROM wanted.{quote_identifier(other)}"
         for own, other in columns.items()

@@ -7,7 +7,7 @@ from pathlib import Path
 from deltalake import DeltaTable
 from duckdb import DuckDBPyConnection
 
-from data_platform.contracts.types import quote_identifier
+from data_platform.contracts.types import quote_identifier, quote_text
 from data_platform.errors import ConfigurationError
 from data_platform.lakehouse.found_tables import FoundKind
 from data_platform.lakehouse.object_store import ObjectStore
@@ -30,7 +30,7 @@ def relation_of(con: DuckDBPyConnection, lake: Lake, place: str, *, kind: str, s
         ConfigurationError: there is nothing to read.
     """
     if kind in (FoundKind.DUCKDB_TABLE, FoundKind.DUCKDB_VIEW):
-        con.execute(f"ATTACH IF NOT EXISTS {_literal(str(served_file))} AS {_SERVED} (READ_ONLY)")
+        con.execute(f"ATTACH IF NOT EXISTS {quote_text(str(served_file))} AS {_SERVED} (READ_ONLY)")
         schema, _, name = place.partition(".")
         return f"{_SERVED}.{quote_identifier(schema)}.{quote_identifier(name)}"
     if kind == FoundKind.DELTA:
@@ -40,7 +40,7 @@ def relation_of(con: DuckDBPyConnection, lake: Lake, place: str, *, kind: str, s
         uris = _parquet_files(lake.store, place)
     if not uris:
         raise ConfigurationError(f"{place} holds no rows to draft from: write its contract by hand")
-    listed = ", ".join(_literal(uri) for uri in uris)
+    listed = ", ".join(quote_text(uri) for uri in uris)
     return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = true)"
 
 
@@ -48,7 +48,3 @@ def _parquet_files(store: ObjectStore, place: str) -> list[str]:
     if store.exists(place):
         return [store.uri(place)]
     return [store.uri(key) for key in store.list(place) if key.endswith((".parquet", ".pq"))]
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

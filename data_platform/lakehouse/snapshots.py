@@ -9,7 +9,7 @@ from datetime import datetime
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from data_platform.contracts.types import quote_identifier
+from data_platform.contracts.types import quote_identifier, quote_text
 from data_platform.lakehouse.arrow_types import duckdb_type
 from data_platform.lakehouse.file_stats import FileStats, StatValue, from_delta
 from data_platform.lakehouse.table_ref import TableRef
@@ -105,16 +105,12 @@ def select_files(schema: pa.Schema, uris: Sequence[str], columns: Sequence[str] 
     empty = f"SELECT {typed or 'NULL'} WHERE false"
     if not uris:
         return empty
-    paths = ", ".join(_text(uri) for uri in uris)
+    paths = ", ".join(quote_text(uri) for uri in uris)
     if not any(ADDED_IN in (column.metadata or {}) for column in wanted):
         return f"SELECT {names} FROM read_parquet([{paths}], hive_partitioning = false)"
     # Older files lack the added columns: by name, against a row-less relation that has them all.
     files = f"SELECT * FROM read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
     return f"SELECT {names} FROM ({empty} UNION ALL BY NAME {files})"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _may_hold(file: DataFile, column: str, low: StatValue, high: StatValue) -> bool:

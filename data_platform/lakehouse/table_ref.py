@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from data_platform.contracts.model import DatasetName
+
 
 class Zone(StrEnum):
     """The folders below `tables/` (ARCHITECTURE, where data lives)."""
@@ -32,6 +34,11 @@ class TableRef:
 
     def __str__(self) -> str:
         return f"{self.zone.value}.{self.domain}.{self.name}"
+
+    @classmethod
+    def of(cls, name: DatasetName, zone: Zone | None = None) -> TableRef:
+        """The table of a dataset, or the one that it has in another zone."""
+        return cls(zone or Zone(name.layer.value), name.domain, name.name)
 
     @classmethod
     def parse(cls, text: str) -> TableRef:

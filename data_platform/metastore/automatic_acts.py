@@ -8,8 +8,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import AUTOMATIC_ACTS
-from data_platform.metastore.repository import Repository, rows_of
+from data_platform.metastore.incident_tables import AUTOMATIC_ACTS
+from data_platform.metastore.repository import Repository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +38,7 @@ class AutomaticActs(Repository[ActEntry]):
 
     def append(self, entry: ActEntry, *, tx: Transaction | None = None) -> None:
         """Adds one."""
-        (row,) = rows_of([entry])
-        with self._database.writing(tx) as connection:
-            connection.execute(AUTOMATIC_ACTS.insert(), {name: value for name, value in row.items() if name != "id"})
+        self._append([entry], tx=tx)
 
     def recent(
         self, *, subject: str | None = None, limit: int = 100, tx: Transaction | None = None

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from data_platform.metastore.catalog_facts import chunks
 from data_platform.metastore.database import Database, Transaction
 from data_platform.metastore.repository import Repeat, Repository, upsert
 from data_platform.metastore.tables import BATCHES, FILES, REJECTIONS, FileOutcome
@@ -153,6 +154,24 @@ class Batches(Repository[BatchEntry]):
         with self._database.reading(tx) as connection:
             found = connection.execute(sa.select(FILES.c.name, FILES.c.sha256).where(*of_source))
             return frozenset((name, sha256) for name, sha256 in found)
+
+    def numbered(
+        self, dataset: str, *, source: str, first: int, limit: int, tx: Transaction | None = None
+    ) -> tuple[BatchEntry, ...]:
+        """The newest of the source's batches from number `first` on, oldest first."""
+        from_there = (BATCHES.c.dataset == dataset, BATCHES.c.source == source, BATCHES.c.number >= first)
+        newest = sa.select(BATCHES).where(*from_there).order_by(BATCHES.c.number.desc()).limit(limit)
+        return self._select(newest, tx=tx)[::-1]
+
+    def unread(self, dataset: str, *, batch_ids: Collection[str], tx: Transaction | None = None) -> frozenset[str]:
+        """Those of the batches with a file of which nobody knows how many records it has."""
+        is_unread = (FILES.c.dataset == dataset, FILES.c.outcome == FileOutcome.REJECTED)
+        found: set[str] = set()
+        with self._database.reading(tx) as connection:
+            for some in chunks(set(batch_ids)):
+                of_them = sa.select(FILES.c.batch_id).where(*is_unread, FILES.c.batch_id.in_(list(some)))
+                found.update(connection.execute(of_them).scalars())
+        return frozenset(found)
 
     def last_number(self, dataset: str, *, source: str, tx: Transaction | None = None) -> int | None:
         """The number of the source's last recorded batch; None before the first."""

@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import BREAKERS, BreakerState
+from data_platform.metastore.incident_tables import BREAKERS, BreakerState
 from data_platform.metastore.repository import Repeat, Repository
 
 

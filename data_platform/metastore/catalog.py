@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import sqlalchemy as sa
+from contextlib import AbstractContextManager
 
 from data_platform.metastore.catalog_events import CatalogEvents
 from data_platform.metastore.catalog_findings import CatalogFindings, CatalogScans
@@ -36,20 +33,14 @@ class CatalogStore:
         """The path of an SQLite database; None elsewhere."""
         return self._database.sqlite_file
 
-    @contextmanager
-    def taking(self) -> Iterator[Transaction]:
+    def taking(self) -> AbstractContextManager[Transaction]:
         """A write transaction that no other intake is in: what it reads stays as it is until it commits.
 
         Raises:
             RetryableError: the database did not answer, or another writer held it for too long.
         """
-        with self._database.writing() as connection:
-            if connection.dialect.name == "postgresql":  # on SQLite BEGIN IMMEDIATE is the lock already
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            yield Transaction(connection)
+        return self._database.alone(_LOCK)
 
-    @contextmanager
-    def reading(self) -> Iterator[Transaction]:
+    def reading(self) -> AbstractContextManager[Transaction]:
         """One state of the catalog for several questions; nothing may be written in it."""
-        with self._database.reading() as connection:
-            yield Transaction(connection)
+        return self._database.one_state()

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from data_platform.metastore.catalog_facts import chunks
 from data_platform.metastore.catalog_tables import EVENTS, REFUSED
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.repository import Repository, insert, rows_of
+from data_platform.metastore.repository import Repository, insert, new_rows_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,14 +64,14 @@ class CatalogEvents(Repository[EventLine]):
     def append(self, lines: Sequence[EventLine], *, tx: Transaction) -> None:
         """Keeps events whose ids are not known."""
         if lines:
-            rows = [{name: value for name, value in row.items() if name != "id"} for row in rows_of(lines)]
+            rows = new_rows_of(lines)
             tx.connection.execute(EVENTS.insert(), rows)
 
     def refuse(self, lines: Sequence[RefusedLine], *, tx: Transaction) -> None:
         """Keeps texts for inspection; a text that is kept counts up."""
         for line in lines:
             digest = hashlib.sha256(line.payload.encode("utf-8", "backslashreplace")).hexdigest()
-            row = {name: value for name, value in rows_of([line])[0].items() if name != "id"} | {"digest": digest}
+            row = new_rows_of([line])[0] | {"digest": digest}
             changes = {"times": REFUSED.c.times + 1, "received_at": line.received_at}
             statement = insert(tx.connection, REFUSED).values(row)
             tx.connection.execute(statement.on_conflict_do_update(index_elements=["digest"], set_=changes))

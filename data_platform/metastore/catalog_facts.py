@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from data_platform.metastore.catalog_tables import FACET_HISTORY, FACETS, OUTPUTS, RUNS, VERSIONS
 from data_platform.metastore.database import Transaction
-from data_platform.metastore.repository import Repeat, insert, rows_of, upsert
+from data_platform.metastore.repository import Repeat, insert, new_rows_of, rows_of, upsert
 
 _CHUNK = 500
 T = TypeVar("T")
@@ -195,7 +195,7 @@ class CatalogFacts:
         statement = insert(self._connection, OUTPUTS)
         changes = {name: statement.excluded[name] for name in ("event_time", "event_id", "run_id", "inputs")}
         statement = statement.on_conflict_do_update(index_elements=["job_id", "dataset_id"], set_=changes)
-        rows = [{name: value for name, value in row.items() if name != "id"} for row in rows_of(lines)]
+        rows = new_rows_of(lines)
         self._connection.execute(statement, rows)
 
     def known_ids(self, table: sa.Table, keys: Collection[tuple[str, str]]) -> dict[Any, int]:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from data_platform.metastore.catalog_facts import chunks
 from data_platform.metastore.catalog_tables import FINDINGS, SCANS
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.repository import Repeat, Repository, rows_of
+from data_platform.metastore.repository import Repeat, Repository
 
 ACCEPTED, REJECTED, UNDECIDED = "accepted", "rejected", ""
 
@@ -94,9 +94,7 @@ class CatalogScans(Repository[ScanEntry]):
 
     def record(self, scan: ScanEntry, *, tx: Transaction | None = None) -> None:
         """Adds a scan."""
-        (row,) = rows_of([scan])
-        with self._database.writing(tx) as connection:
-            connection.execute(SCANS.insert(), {name: value for name, value in row.items() if name != "id"})
+        self._append([scan], tx=tx)
 
     def latest(self, *, tx: Transaction | None = None) -> ScanEntry | None:
         """The newest scan."""

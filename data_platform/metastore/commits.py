@@ -89,6 +89,13 @@ class Commits(Repository[CommitEntry]):
         statement = sa.select(COMMITS).where(COMMITS.c.table == table)
         return self._select(statement.order_by(COMMITS.c.version.desc()).limit(limit), tx=tx)
 
+    def newest_at(self, table: str, moment: datetime, *, tx: Transaction | None = None) -> int | None:
+        """The version that a table had at a moment; None where it had none that is known."""
+        with self._database.reading(tx) as connection:
+            found = (COMMITS.c.table == table, COMMITS.c.committed_at <= moment)
+            version: int | None = connection.scalar(sa.select(sa.func.max(COMMITS.c.version)).where(*found))
+            return version
+
     def set_content_hash(self, table: str, *, version: int, content_hash: str, tx: Transaction | None = None) -> None:
         """Adds the content hash, once computed, to an acknowledged commit."""
         one = (COMMITS.c.table == table, COMMITS.c.version == version)

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import COMPONENT_BEATS
+from data_platform.metastore.incident_tables import COMPONENT_BEATS
 from data_platform.metastore.repository import Repeat, Repository, rows_of, upsert
 
 WATCH = "watch"  # the component that watches everything else
 DAGSTER = "dagster"  # its sensor `watch`
 QUEUE = "queue"  # what looks into the orchestrator's queue of runs, in the same sensor
+OWN_DATASETS = "own_datasets"  # what publishes the platform's own datasets every hour
 MISSED_BEATS = 4
 LEAST_SILENCE = timedelta(seconds=60)
 

@@ -75,6 +75,23 @@ class Database:
         """The connection of `tx`, which sees what it wrote, or of a read transaction of its own."""
         return nullcontext(tx.connection) if tx else self._begin(self._reader)
 
+    @contextmanager
+    def alone(self, lock: int) -> Iterator[Transaction]:
+        """A write transaction that nobody else who asks for `lock` is in: what it reads stays so until it commits.
+
+        Raises:
+            RetryableError: the database did not answer, or another writer held it for too long.
+        """
+        with self.writing() as connection:
+            wait_for_lock(connection, lock)
+            yield Transaction(connection)
+
+    @contextmanager
+    def one_state(self) -> Iterator[Transaction]:
+        """One state of what is stored for several questions; nothing may be written in it."""
+        with self.reading() as connection:
+            yield Transaction(connection)
+
     def session(self) -> Connection:
         """A connection without a transaction, for what lasts as long as the session; to be closed by the caller."""
         return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -107,6 +124,12 @@ class Database:
         if isinstance(error, OperationalError) and _may_pass(error.orig):
             return RetryableError(f"the metastore {place} did not answer ({error.orig}); run again")
         return None
+
+
+def wait_for_lock(connection: Connection, key: int) -> None:
+    """Has a write transaction wait until it alone holds a lock, until its end. On SQLite it does from its beginning."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 def _may_pass(error: BaseException | None) -> bool:

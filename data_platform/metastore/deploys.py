@@ -8,8 +8,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import DEPLOYS
-from data_platform.metastore.repository import Repository, rows_of
+from data_platform.metastore.objective_tables import DEPLOYS
+from data_platform.metastore.repository import Repository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +39,7 @@ class Deploys(Repository[DeployEntry]):
 
     def append(self, entry: DeployEntry, *, tx: Transaction | None = None) -> None:
         """Adds one line."""
-        with self._database.writing(tx) as connection:
-            connection.execute(DEPLOYS.insert(), rows_of([entry]))
+        self._append([entry], tx=tx)
 
     def recent(self, *, limit: int = 100, tx: Transaction | None = None) -> tuple[DeployEntry, ...]:
         """Lines, newest first."""

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from data_platform.metastore.catalog_facts import chunks
 from data_platform.metastore.database import Database
-from data_platform.metastore.operations_tables import RUN_SLOTS, SlotOutcome
+from data_platform.metastore.objective_tables import RUN_SLOTS, SlotOutcome
 from data_platform.metastore.runs import RunEntry
 from data_platform.metastore.tables import (
     BATCHES,
@@ -39,6 +39,23 @@ class Counted:
     dataset: str
     subject: str
     count: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedFiles:
+    """Files of one source that could not be read, for one reason.
+
+    Attributes:
+        number: of the newest batch that brought one.
+        at: when that was received.
+    """
+
+    dataset: str
+    source: str
+    reason: str
+    count: int
+    number: int
     at: datetime
 
 
@@ -92,16 +109,51 @@ class FailingFacts:
         batches = sa.select(one.dataset, one.batch_id, rest, one.recorded_at).where(rest != 0)
         return (*self._counted(partitions), *self._counted(batches))
 
-    def rejected_files(self, *, since: datetime) -> tuple[Counted, ...]:
-        """Files received since a moment that could not be read, by dataset and reason."""
+    def rejected_files(self, *, since: datetime) -> tuple[RejectedFiles, ...]:
+        """Files received since a moment that could not be read, unless a later delivery of the same name from the same
+        source could; by dataset, source and reason.
+        """
         of_batch = sa.and_(FILES.c.dataset == BATCHES.c.dataset, FILES.c.batch_id == BATCHES.c.batch_id)
+        place = (FILES.c.dataset, FILES.c.name, BATCHES.c.source, FILES.c.reason)
+        # written out, because a bound word would keep the database from its index of rejected files
+        is_rejected = FILES.c.outcome == sa.literal_column(f"'{FileOutcome.REJECTED.value}'")
         statement = (
-            sa.select(FILES.c.dataset, FILES.c.reason, sa.func.count(), sa.func.max(BATCHES.c.received_at))
+            sa.select(*place, BATCHES.c.number, BATCHES.c.received_at)
             .select_from(FILES.join(BATCHES, of_batch))
-            .where(FILES.c.outcome == FileOutcome.REJECTED, BATCHES.c.received_at >= since)
-            .group_by(FILES.c.dataset, FILES.c.reason)
+            .where(is_rejected, BATCHES.c.received_at >= since)
         )
-        return self._counted(statement)
+        with self._database.reading() as connection:
+            found = connection.execute(statement).all()
+            read = self._read_last(connection, {(dataset, name) for dataset, name, *_ in found})
+        groups: dict[tuple[str, str, str], list[tuple[int, datetime]]] = {}
+        for dataset, name, source, reason, number, at in found:
+            if read.get((dataset, name, source), -1) < number:
+                groups.setdefault((dataset, source, reason), []).append((number, at))
+        return tuple(
+            RejectedFiles(*place, len(its), max(number for number, _ in its), max(at for _, at in its))
+            for place, its in groups.items()
+        )
+
+    @staticmethod
+    def _read_last(connection: sa.Connection, names: Collection[tuple[str, str]]) -> dict[tuple[str, str, str], int]:
+        """The number of the last batch of each source that brought a file of a name that could be read."""
+        of_batch = sa.and_(FILES.c.dataset == BATCHES.c.dataset, FILES.c.batch_id == BATCHES.c.batch_id)
+        place = (FILES.c.dataset, FILES.c.name, BATCHES.c.source)
+        found: dict[tuple[str, str, str], int] = {}
+        for some in chunks(sorted(names)):
+            columns = (sa.column("dataset", sa.Text), sa.column("file", sa.Text))
+            named = sa.values(*columns, name="wanted").data(some).cte()
+            of_name = sa.and_(FILES.c.dataset == named.c.dataset, FILES.c.name == named.c.file)
+            statement = (
+                sa.select(*place, sa.func.max(BATCHES.c.number))
+                .select_from(named.join(FILES, of_name).join(BATCHES, of_batch))
+                .where(FILES.c.outcome == FileOutcome.READ)
+                .group_by(*place)
+            )
+            found |= {
+                (dataset, name, source): int(last) for dataset, name, source, last in connection.execute(statement)
+            }
+        return found
 
     def missed_slots(self, *, since: datetime) -> tuple[Counted, ...]:
         """Runs that were due, judged since a moment, and never started: how many by dataset, and when the last was."""
@@ -112,6 +164,14 @@ class FailingFacts:
             .group_by(line.dataset)
         )
         return self._counted(statement)
+
+    def missed_due(self, dataset: str, *, since: datetime) -> tuple[datetime, ...]:
+        """When each run of a dataset was due that never started, judged since a moment; the newest first."""
+        line = RUN_SLOTS.c
+        chosen = (line.dataset == dataset, line.outcome == SlotOutcome.MISSED, line.judged_at >= since)
+        with self._database.reading() as connection:
+            found = sa.select(line.due_at).where(*chosen).order_by(line.due_at.desc())
+            return tuple(connection.scalars(found))
 
     def failing_sinks(self, *, since: datetime) -> tuple[tuple[str, datetime, str], ...]:
         """Lineage sinks that have failed from before a moment on: name, since when, and the last error."""

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.repository import Repeat, Repository, rows_of
+from data_platform.metastore.repository import Repeat, Repository
 from data_platform.metastore.tables import HEARTBEATS, MAINTENANCE, Phase
 
 
@@ -75,6 +75,10 @@ class Heartbeats(Repository[Heartbeat]):
         of_source = (HEARTBEATS.c.dataset == dataset, HEARTBEATS.c.source == source)
         return self._first(sa.select(HEARTBEATS).where(*of_source), tx=tx)
 
+    def all(self, *, tx: Transaction | None = None) -> tuple[Heartbeat, ...]:
+        """The newest beat of every source that was ever heard of."""
+        return self._select(sa.select(HEARTBEATS), tx=tx)
+
 
 class Maintenance(Repository[MaintenanceWindow]):
     """Declared windows."""
@@ -84,8 +88,7 @@ class Maintenance(Repository[MaintenanceWindow]):
 
     def declare(self, window: MaintenanceWindow, *, tx: Transaction | None = None) -> None:
         """Adds a window."""
-        with self._database.writing(tx) as connection:
-            connection.execute(MAINTENANCE.insert(), rows_of([window]))
+        self._append([window], tx=tx)
 
     def windows(self, *, ending_after: datetime, tx: Transaction | None = None) -> tuple[MaintenanceWindow, ...]:
         """Windows that end after a moment, in the order of their beginning."""

@@ -9,8 +9,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import INCIDENT_EVENTS
-from data_platform.metastore.repository import Repository, rows_of
+from data_platform.metastore.incident_tables import INCIDENT_EVENTS
+from data_platform.metastore.repository import Repository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +39,7 @@ class IncidentEvents(Repository[IncidentEvent]):
 
     def append(self, entries: Iterable[IncidentEvent], *, tx: Transaction | None = None) -> None:
         """Adds lines."""
-        rows = [{name: value for name, value in row.items() if name != "id"} for row in rows_of(entries)]
-        if rows:
-            with self._database.writing(tx) as connection:
-                connection.execute(INCIDENT_EVENTS.insert(), rows)
+        self._append(entries, tx=tx)
 
     def of(self, incident_id: str, *, tx: Transaction | None = None) -> tuple[IncidentEvent, ...]:
         """An incident's lines in order."""

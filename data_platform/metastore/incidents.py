@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import (
+from data_platform.metastore.incident_tables import (
     INCIDENT_EVENTS,
     INCIDENTS,
     NOTIFICATIONS,
@@ -79,17 +79,13 @@ class Incidents(Repository[IncidentEntry]):
     def __init__(self, database: Database) -> None:
         super().__init__(database, INCIDENTS, IncidentEntry)
 
-    @contextmanager
-    def changing(self) -> Iterator[Transaction]:
+    def changing(self) -> AbstractContextManager[Transaction]:
         """A write transaction that nobody else changes incidents in: what it reads stays so until it commits.
 
         Raises:
             RetryableError: the database did not answer, or another writer held it for too long.
         """
-        with self._database.writing() as connection:
-            if connection.dialect.name == "postgresql":  # on SQLite BEGIN IMMEDIATE is the lock already
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            yield Transaction(connection)
+        return self._database.alone(_LOCK)
 
     def get(self, incident_id: str, *, tx: Transaction | None = None) -> IncidentEntry | None:
         """One incident."""

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import INCIDENTS, NOTIFICATIONS, IncidentState
-from data_platform.metastore.repository import Repository, insert, rows_of
+from data_platform.metastore.incident_tables import INCIDENTS, NOTIFICATIONS, IncidentState
+from data_platform.metastore.repository import Repository, insert, new_rows_of
+
+LONGEST_WAIT = timedelta(minutes=15)  # between two attempts
+_AGAIN = ("escalated", "resolved")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +53,8 @@ class Notifications(Repository[NotificationEntry]):
         super().__init__(database, NOTIFICATIONS, NotificationEntry)
 
     def queue(self, entries: Iterable[NotificationEntry], *, tx: Transaction | None = None) -> int:
-        """Adds what is not there; gives the number added. Only an escalation comes again, after a reopening."""
-        rows = [{name: value for name, value in row.items() if name != "id"} for row in rows_of(entries)]
+        """Adds what is not there; gives the number added. An escalation and an end come again, after a reopening."""
+        rows = new_rows_of(entries)
         if not rows:
             return 0
         key = ["incident_id", "kind", "channel", "severity"]
@@ -62,14 +65,27 @@ class Notifications(Repository[NotificationEntry]):
             statement = new.on_conflict_do_update(
                 index_elements=key,
                 set_={name: said[name] for name in again},
-                where=sa.and_(line.kind == "escalated", line.created_at < said.created_at),
+                where=sa.and_(line.kind.in_(_AGAIN), line.created_at < said.created_at),
             )
             return sum(connection.execute(statement, row).rowcount for row in rows)
 
     def due(self, now: datetime, *, limit: int = 100, tx: Transaction | None = None) -> tuple[NotificationEntry, ...]:
-        """Those whose time has come, in the order in which they were queued."""
-        line = NOTIFICATIONS.c
-        is_due = (line.delivered_at.is_(None), line.next_attempt_at.is_not(None), line.next_attempt_at <= now)
+        """Those whose time has come, in the order in which they were queued; none before what its recipient is to be
+        told first of the same incident. A time further away than anything waits is of a clock that ran ahead.
+        """
+        line, first = NOTIFICATIONS.c, NOTIFICATIONS.alias().c
+        is_time = sa.or_(line.next_attempt_at <= now, line.next_attempt_at > now + LONGEST_WAIT, line.attempts == 0)
+        is_before = sa.or_(
+            first.created_at < line.created_at, sa.and_(first.created_at == line.created_at, first.id < line.id)
+        )
+        waits = sa.select(first.id).where(
+            first.incident_id == line.incident_id,
+            first.recipient == line.recipient,
+            first.delivered_at.is_(None),
+            first.next_attempt_at.is_not(None),
+            is_before,
+        )
+        is_due = (line.delivered_at.is_(None), line.next_attempt_at.is_not(None), is_time, ~waits.exists())
         return self._select(sa.select(NOTIFICATIONS).where(*is_due).order_by(line.id).limit(limit), tx=tx)
 
     def without_channel(self, *, tx: Transaction | None = None) -> tuple[NotificationEntry, ...]:

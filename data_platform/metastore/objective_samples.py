@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import OBJECTIVE_CURSORS, OBJECTIVE_SAMPLES, SLI_VALUES
+from data_platform.metastore.objective_tables import OBJECTIVE_CURSORS, OBJECTIVE_SAMPLES, SLI_VALUES
 from data_platform.metastore.repository import Repeat, Repository, insert, rows_of, upsert
 
 Sums: TypeAlias = tuple[float, float, float]  # good, bad, unknown

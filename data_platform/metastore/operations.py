@@ -12,6 +12,7 @@ from data_platform.metastore.failing_facts import FailingFacts
 from data_platform.metastore.incident_events import IncidentEvents
 from data_platform.metastore.incidents import Incidents
 from data_platform.metastore.metric_facts import MetricFacts
+from data_platform.metastore.metric_rollups import MetricRollups, PrunedCounts
 from data_platform.metastore.notifications import Notifications
 from data_platform.metastore.objective_samples import ObjectiveSamples
 from data_platform.metastore.objectives import ObjectiveStandings
@@ -36,6 +37,8 @@ class Operations:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.metric_facts = MetricFacts(database)
+        self.metric_rollups = MetricRollups(database)
+        self.pruned_counts = PrunedCounts(database)
         self.objective_samples = ObjectiveSamples(database)
         self.objectives = ObjectiveStandings(database)
         self.deploys = Deploys(database)

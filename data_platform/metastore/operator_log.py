@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.repository import Repository, rows_of
+from data_platform.metastore.repository import Repository
 from data_platform.metastore.tables import OPERATOR_LOG
 
 
@@ -37,8 +37,7 @@ class OperatorLog(Repository[OperatorEntry]):
 
     def append(self, entry: OperatorEntry, *, tx: Transaction | None = None) -> None:
         """Adds one line."""
-        with self._database.writing(tx) as connection:
-            connection.execute(OPERATOR_LOG.insert(), rows_of([entry]))
+        self._append([entry], tx=tx)
 
     def recent(self, *, limit: int = 100, tx: Transaction | None = None) -> tuple[OperatorEntry, ...]:
         """Lines, newest first."""

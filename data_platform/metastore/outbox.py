@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
-from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.repository import Repository, insert, rows_of
+from data_platform.metastore.database import Database, Transaction, wait_for_lock
+from data_platform.metastore.repository import Repository, insert, new_rows_of
 from data_platform.metastore.tables import OUTBOX
 
 _LOCK = 0x6F75_7462_6F78  # any constant: every transaction that appends on PostgreSQL asks for this lock
@@ -66,11 +65,13 @@ class Outbox(Repository[OutboxEntry]):
 
         To be called late in a transaction: on PostgreSQL others that append wait for its end.
         """
-        rows = [{name: value for name, value in row.items() if name != "id"} for row in rows_of(entries)]
+        rows = new_rows_of(entries)
         if not rows:
             return
         with self._database.writing(tx) as connection:
-            _keep_order(connection)
+            # PostgreSQL gives numbers before transactions commit: without the lock a later number could be seen first,
+            # and whoever remembered it would never look for the earlier one.
+            wait_for_lock(connection, _LOCK)
             connection.execute(insert(connection, OUTBOX).on_conflict_do_nothing(index_elements=["event_id"]), rows)
 
     def pending(self, *, limit: int = 100, tx: Transaction | None = None) -> tuple[OutboxEntry, ...]:
@@ -110,10 +111,3 @@ class Outbox(Repository[OutboxEntry]):
     def prune(self, before: datetime, *, tx: Transaction | None = None) -> int:
         """Forgets events that every sink had before `before`; what is not sent stays."""
         return self._delete(OUTBOX.c.sent_at < before, tx=tx)
-
-
-def _keep_order(connection: Connection) -> None:
-    # PostgreSQL gives numbers before transactions commit: without the lock a later number could be seen first, and
-    # whoever remembered it would never look for the earlier one. SQLite has one writer at a time.
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import QUEUED_RUNS
+from data_platform.metastore.objective_tables import QUEUED_RUNS
 from data_platform.metastore.repository import Repeat, Repository
 
 

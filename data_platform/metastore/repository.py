@@ -46,8 +46,9 @@ class Repository(Generic[Entry]):
     def _select(self, statement: sa.Select[Any], *, tx: Transaction | None) -> tuple[Entry, ...]:
         """The entries that `statement`, a selection of this table's columns, finds."""
         with self._database.reading(tx) as connection:
-            rows = connection.execute(statement).mappings().all()
-        return tuple(self._entry(**row) for row in rows)
+            found = connection.execute(statement)
+            names, rows = tuple(found.keys()), found.all()
+        return tuple(self._entry(**dict(zip(names, row, strict=True))) for row in rows)  # a mapping for each is slower
 
     def _first(self, statement: sa.Select[Any], *, tx: Transaction | None) -> Entry | None:
         return next(iter(self._select(statement.limit(1), tx=tx)), None)
@@ -55,6 +56,13 @@ class Repository(Generic[Entry]):
     def _upsert(self, entries: Iterable[Entry], *, repeat: Repeat, tx: Transaction | None) -> None:
         with self._database.writing(tx) as connection:
             upsert(connection, self._table, rows_of(entries), repeat=repeat)
+
+    def _append(self, entries: Iterable[Entry], *, tx: Transaction | None) -> None:
+        """Adds lines, which the database numbers."""
+        rows = new_rows_of(entries)
+        if rows:
+            with self._database.writing(tx) as connection:
+                connection.execute(self._table.insert(), rows)
 
     def _delete(self, *conditions: sa.ColumnElement[bool], tx: Transaction | None) -> int:
         """Deletes the matching rows and gives their number."""
@@ -65,6 +73,11 @@ class Repository(Generic[Entry]):
 def rows_of(entries: Iterable[DataclassInstance]) -> list[dict[str, Any]]:
     """Each entry's fields by name."""
     return [{field.name: getattr(entry, field.name) for field in fields(entry)} for entry in entries]
+
+
+def new_rows_of(entries: Iterable[DataclassInstance]) -> list[dict[str, Any]]:
+    """Each entry's fields by name, but for the number that the database gives."""
+    return [{name: value for name, value in row.items() if name != "id"} for row in rows_of(entries)]
 
 
 def upsert(connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]], *, repeat: Repeat) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from data_platform.contracts.days import beginning_of, end_of
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import RUN_METERS
+from data_platform.metastore.metric_rollups import PrunedCounts
 from data_platform.metastore.repository import Repository, insert, rows_of
 from data_platform.metastore.tables import RUNS
+from data_platform.metastore.usage_tables import RUN_METERS
 
 _ADDED = (
     "wall_seconds", "cpu_seconds", "memory_byte_seconds", "bytes_read", "bytes_written", "logical_bytes_in",
@@ -82,6 +84,7 @@ class RunMeters(Repository[RunMeterEntry]):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, RUN_METERS, RunMeterEntry)
+        self._pruned = PrunedCounts(database)
         self._addition: Any = None
 
     def add(self, entries: Iterable[RunMeterEntry], *, tx: Transaction | None = None) -> None:
@@ -138,10 +141,10 @@ class RunMeters(Repository[RunMeterEntry]):
         """Runs that began from `first` to `last` and more than `grace` before `now`, of which no meter tells."""
         own, runs = RUN_METERS.c, RUNS.c
         metered = sa.exists().where(own.run_id == runs.run_id, own.dataset == runs.dataset)
-        high = min(_midnight(last + timedelta(days=1)), now - grace)
+        high = min(end_of(last), now - grace)
         statement = (
             sa.select(runs.dataset, sa.func.count().label("runs"))
-            .where(runs.started_at >= _midnight(first), runs.started_at < high, ~metered)
+            .where(runs.started_at >= beginning_of(first), runs.started_at < high, ~metered)
             .group_by(runs.dataset)
             .order_by(runs.dataset)
         )
@@ -149,8 +152,15 @@ class RunMeters(Repository[RunMeterEntry]):
             return tuple(UnmeteredEntry(**row) for row in connection.execute(statement).mappings())
 
     def prune(self, before: datetime, *, tx: Transaction | None = None) -> int:
-        """Forgets days before `before`."""
-        return self._delete(RUN_METERS.c.metered_on < before.date(), tx=tx)
+        """Forgets days before `before`, except what each owner used of what counters show."""
+        own = RUN_METERS.c
+        is_gone = own.metered_on < before.date()
+        with self._database.writing(tx) as connection:
+            inner = Transaction(connection)
+            for counted in (own.cpu_seconds, own.bytes_written):
+                sums = sa.select(own.owner, sa.func.sum(counted)).where(is_gone).group_by(own.owner)
+                self._pruned.add(counted.name, sums, tx=inner)
+            return self._delete(is_gone, tx=inner)
 
 
 def _addition(connection: Connection) -> Any:
@@ -165,7 +175,3 @@ def _addition(connection: Connection) -> Any:
     for name in ("owner", "cost_centre", "tags"):
         changes[name] = new[name]
     return statement.on_conflict_do_update(index_elements=_KEY, set_=changes)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)

@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import RUN_SLOTS, SlotOutcome
+from data_platform.metastore.objective_tables import RUN_SLOTS, SlotOutcome
 from data_platform.metastore.repository import Repeat, Repository
 
 

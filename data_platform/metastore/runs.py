@@ -49,6 +49,11 @@ class RunEntry:
     seconds: float | None = None
     traceparent: str = ""
 
+    @property
+    def newest_at(self) -> datetime:
+        """When it ended; while it goes on, when it began."""
+        return self.ended_at or self.started_at
+
 
 class Runs(Repository[RunEntry]):
     """Runs by id and dataset."""

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from data_platform.errors import ConfigurationError
-from data_platform.metastore.database import Database
+from data_platform.metastore.database import Database, wait_for_lock
 
-HEAD = "0007"
+HEAD = "0008"
 _LOCK = 0x6461_7461_706C_6174  # any constant: every migrator of one PostgreSQL database asks for this lock
 _UNDER_THIS = "data_platform.metastore.upgrade"
 
@@ -28,7 +28,7 @@ def migrate(database: Database) -> bool:
         if _is_current(connection):
             return False
     with database.writing() as connection:
-        _lock(connection)
+        wait_for_lock(connection, _LOCK)
         if _is_current(connection):
             return False  # another process was faster
         importlib.import_module(_UNDER_THIS).upgrade(connection)
@@ -44,9 +44,3 @@ def _is_current(connection: Connection) -> bool:
             f"the metastore is at revision {revision}, this version of the platform knows {HEAD}; upgrade the platform"
         )
     return bool(revision == HEAD)
-
-
-def _lock(connection: Connection) -> None:
-    # on SQLite BEGIN IMMEDIATE is the lock already
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})

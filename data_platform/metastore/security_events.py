@@ -8,8 +8,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import SECURITY_EVENTS
-from data_platform.metastore.repository import Repository, rows_of
+from data_platform.metastore.incident_tables import SECURITY_EVENTS
+from data_platform.metastore.metric_rollups import PrunedCounts
+from data_platform.metastore.repository import Repository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +38,11 @@ class SecurityEvents(Repository[SecurityEvent]):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, SECURITY_EVENTS, SecurityEvent)
+        self._pruned = PrunedCounts(database)
 
     def append(self, event: SecurityEvent, *, tx: Transaction | None = None) -> None:
         """Adds one."""
-        (row,) = rows_of([event])
-        with self._database.writing(tx) as connection:
-            connection.execute(SECURITY_EVENTS.insert(), {name: value for name, value in row.items() if name != "id"})
+        self._append([event], tx=tx)
 
     def since(self, moment: datetime, *, tx: Transaction | None = None) -> tuple[SecurityEvent, ...]:
         """Events after a moment, oldest first."""
@@ -50,5 +50,10 @@ class SecurityEvents(Repository[SecurityEvent]):
         return self._select(sa.select(SECURITY_EVENTS).where(line.at > moment).order_by(line.at, line.id), tx=tx)
 
     def prune(self, before: datetime, *, tx: Transaction | None = None) -> int:
-        """Forgets events before `before`."""
-        return self._delete(SECURITY_EVENTS.c.at < before, tx=tx)
+        """Forgets events before `before`, except how many of each kind there were."""
+        line = SECURITY_EVENTS.c
+        with self._database.writing(tx) as connection:
+            inner = Transaction(connection)
+            gone = sa.select(line.kind, sa.func.count()).where(line.at < before).group_by(line.kind)
+            self._pruned.add(SECURITY_EVENTS.name, gone, tx=inner)
+            return self._delete(line.at < before, tx=inner)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeAlias, TypeVar
@@ -65,11 +65,9 @@ class SliFacts:
         self._checks = Repository(database, CHECKS, CheckEntry)
         self._beats = Repository(database, HEARTBEATS, Heartbeat)
 
-    @contextmanager
-    def reading(self) -> Iterator[Transaction]:
+    def reading(self) -> AbstractContextManager[Transaction]:
         """One state of the metastore for several questions; nothing may be written in it."""
-        with self._database.reading() as connection:
-            yield Transaction(connection)
+        return self._database.one_state()
 
     def ended(self, *, after: datetime, upto: datetime, tx: Transaction) -> tuple[RunEntry, ...]:
         """The runs that ended after a moment and up to another, in order of their end."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import SLI_VALUES
+from data_platform.metastore.database import Database, Transaction, wait_for_lock
+from data_platform.metastore.objective_tables import SLI_VALUES
 from data_platform.metastore.repository import Repeat, Repository
 
 _LOCK = 0x736C_695F_7661_6C75  # any constant: every measurement on one PostgreSQL database asks for this lock
@@ -59,8 +59,7 @@ class SliValues(Repository[SliValueEntry]):
         """Adds values, unless somebody else measured `sli` after the moment `after`; whether it added them."""
         with self._database.writing(tx) as connection:
             inner = Transaction(connection)
-            if connection.dialect.name == "postgresql":  # on SQLite BEGIN IMMEDIATE is the lock already
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            wait_for_lock(connection, _LOCK)
             if self.cursor(sli, tx=inner) != after:
                 return False
             every = tuple(column.name for column in SLI_VALUES.columns)

@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import SOURCE_COUNTS
+from data_platform.metastore.objective_tables import SOURCE_COUNTS
 from data_platform.metastore.repository import Repeat, Repository
 
 SOURCE, MANIFEST, FORECAST = "source", "manifest", "forecast"
@@ -20,10 +20,12 @@ class SourceCountEntry:
     """One expectation.
 
     Attributes:
-        partition: what it is about: `file:<name>`, `batch:<batch id>`, or a day of event time, `YYYY-MM-DD`.
+        partition: what it is about: `file:<name>`, `batch:<batch id>`, a day of event time, `YYYY-MM-DD`, or what the
+            source's kind calls it, with `arrived_rows`.
         provenance: `source` (asked at the source), `manifest` (delivered beside the data) or `forecast`.
         confidence: from 0 to 1; 1 where the source itself counted.
         counted_at: when it was said. Who counts a day at the source counts what must be here once the day is over.
+        arrived_rows: how many of these very records are here, where the ledger alone cannot say so; None: it can.
     """
 
     dataset: str
@@ -33,6 +35,7 @@ class SourceCountEntry:
     expected_rows: int
     confidence: float
     counted_at: datetime
+    arrived_rows: int | None = None
 
 
 class SourceCounts(Repository[SourceCountEntry]):
@@ -56,10 +59,17 @@ class SourceCounts(Repository[SourceCountEntry]):
         return self._select(statement.order_by(*key), tx=tx)
 
     def of(
-        self, dataset: str, *, source: str | None = None, tx: Transaction | None = None
+        self,
+        dataset: str,
+        *,
+        source: str | None = None,
+        since: datetime | None = None,
+        tx: Transaction | None = None,
     ) -> tuple[SourceCountEntry, ...]:
-        """A dataset's expectations, the newest count first."""
+        """A dataset's expectations, the newest count first; those counted at a moment or later."""
         statement = sa.select(SOURCE_COUNTS).where(SOURCE_COUNTS.c.dataset == dataset)
+        if since is not None:
+            statement = statement.where(SOURCE_COUNTS.c.counted_at >= since)
         if source is not None:
             statement = statement.where(SOURCE_COUNTS.c.source == source)
         return self._select(statement.order_by(SOURCE_COUNTS.c.counted_at.desc(), SOURCE_COUNTS.c.partition), tx=tx)

@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import SPANS
 from data_platform.metastore.repository import Repository, insert, rows_of
 from data_platform.metastore.tables import BATCHES, RUNS, RunState
+from data_platform.metastore.usage_tables import SPANS
 
 _MOST_SPANS = 1_000_000  # about 500 MB; pruning forgets the oldest beyond it
 _RAW = "raw."

@@ -10,8 +10,8 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import STORAGE_METERS
 from data_platform.metastore.repository import Repository, rows_of
+from data_platform.metastore.usage_tables import STORAGE_METERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

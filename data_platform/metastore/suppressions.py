@@ -8,8 +8,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import SUPPRESSIONS
-from data_platform.metastore.repository import Repository, rows_of
+from data_platform.metastore.incident_tables import SUPPRESSIONS
+from data_platform.metastore.repository import Repository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +39,7 @@ class Suppressions(Repository[SuppressionEntry]):
 
     def declare(self, entry: SuppressionEntry, *, tx: Transaction | None = None) -> None:
         """Adds one."""
-        (row,) = rows_of([entry])
-        with self._database.writing(tx) as connection:
-            connection.execute(SUPPRESSIONS.insert(), {name: value for name, value in row.items() if name != "id"})
+        self._append([entry], tx=tx)
 
     def at(self, moment: datetime, *, tx: Transaction | None = None) -> tuple[SuppressionEntry, ...]:
         """Those that hold at a moment."""

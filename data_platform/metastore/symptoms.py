@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from data_platform.metastore.database import Database, Transaction
-from data_platform.metastore.operations_tables import SYMPTOMS, IncidentSeverity
+from data_platform.metastore.incident_tables import INCIDENTS, SYMPTOMS, IncidentSeverity, IncidentState
 from data_platform.metastore.repository import Repeat, Repository
 
 PENDING = "pending"  # stands for the incident of symptoms that have not lasted long enough
@@ -27,6 +27,8 @@ class SymptomEntry:
         began_at: when the newest failing fact happened.
         cleared_at: None while it lasts.
         evidence: rule, counts, redacted text; never values of rows.
+        marks: of what happened once, by which it is known again, and how far each goes; empty for what is so now.
+        settled: the marks that a person has dealt with.
     """
 
     incident_id: str
@@ -39,6 +41,8 @@ class SymptomEntry:
     last_seen: datetime
     cleared_at: datetime | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    marks: Mapping[str, int] = field(default_factory=dict)
+    settled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -67,6 +71,13 @@ class Symptoms(Repository[SymptomEntry]):
         line = SYMPTOMS.c
         is_apart = sa.or_(line.incident_id == PENDING, line.incident_id.startswith(SUPPRESSED, autoescape=True))
         return self._select(sa.select(SYMPTOMS).where(is_apart), tx=tx)
+
+    def lasting(self, alerts: Collection[str], *, tx: Transaction | None = None) -> tuple[SymptomEntry, ...]:
+        """Those of some alerts that are not over, of incidents that are not resolved."""
+        line = SYMPTOMS.c
+        going_on = sa.select(INCIDENTS.c.incident_id).where(INCIDENTS.c.state != IncidentState.RESOLVED)
+        chosen = (line.cleared_at.is_(None), line.alert.in_(alerts), line.incident_id.in_(going_on))
+        return self._select(sa.select(SYMPTOMS).where(*chosen).order_by(line.first_seen), tx=tx)
 
     def remove(self, entries: Iterable[SymptomEntry], *, tx: Transaction | None = None) -> None:
         """Forgets symptoms."""

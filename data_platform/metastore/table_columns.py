@@ -1,4 +1,4 @@
-"""The columns that tables are made of: text, counts, times and identities. Which tables there are is in `tables`."""
+"""The columns of tables: text, numbers, times, JSON and identities. Which tables there are is in `*tables` beside."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from data_platform.metastore.column_types import PlainText, UtcDateTime
+from data_platform.metastore.column_types import Json, PlainText, UtcDateTime
 
 
 def text(name: str, *, key: bool = False, null: bool = False) -> sa.Column[str]:
@@ -19,9 +19,19 @@ def count(name: str, *, key: bool = False, null: bool = False) -> sa.Column[int]
     return sa.Column(name, sa.BigInteger, primary_key=key, nullable=null, autoincrement=False)
 
 
+def number(name: str, *, null: bool = False) -> sa.Column[Any]:
+    """A number with a fraction."""
+    return sa.Column(name, sa.Double, nullable=null)
+
+
 def time(name: str, *, key: bool = False, null: bool = False) -> sa.Column[Any]:
     """A moment in UTC."""
     return sa.Column(name, UtcDateTime, primary_key=key, nullable=null)
+
+
+def json(name: str) -> sa.Column[Any]:
+    """A JSON object."""
+    return sa.Column(name, Json, nullable=False)
 
 
 def identity() -> sa.Column[int]:

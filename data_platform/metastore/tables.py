@@ -99,8 +99,11 @@ BATCHES = sa.Table(
     sa.Column("traceparent", PlainText, nullable=False, server_default=""),
     sa.UniqueConstraint("dataset", "batch_id"),
     sa.Index(None, "dataset", "raw_version"),
+    sa.Index(None, "recorded_at"),
     sa.Index(None, "traceparent"),
 )
+
+_REJECTED = sa.text("outcome = 'rejected'")
 
 FILES = sa.Table(
     "files",
@@ -118,6 +121,7 @@ FILES = sa.Table(
     _text("first_batch", null=True),
     sa.ForeignKeyConstraint(["dataset", "batch_id"], ["batches.dataset", "batches.batch_id"]),
     sa.Index(None, "dataset", "name"),
+    sa.Index("ix_files_rejected", "dataset", "batch_id", sqlite_where=_REJECTED, postgresql_where=_REJECTED),
 )
 
 PARTITION_HISTORY = sa.Table(
@@ -189,6 +193,7 @@ CHECKS = sa.Table(
     _text("detail"),
     _time("recorded_at"),
     sa.Index(None, "dataset", "rule", "recorded_at"),
+    sa.Index(None, "recorded_at"),
 )
 
 REJECTIONS = sa.Table(

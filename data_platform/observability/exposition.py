@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ from enum import StrEnum
 from typing import Protocol
 
 PREFIX = "data_platform_"
+_MICROS = 1_000_000
 
 
 class Kind(StrEnum):
@@ -78,11 +80,16 @@ class Exemplar:
 
 @dataclass(slots=True)
 class Observations:
-    """A histogram of one series, kept and added to."""
+    """A histogram of one series, kept and added to.
+
+    Attributes:
+        micros: the sum of all observations in millionths, so that it does not depend on their order.
+        exemplars: by bucket, the newest.
+    """
 
     bounds: tuple[float, ...]
     counts: list[int]
-    total: float = 0.0
+    micros: int = 0
     exemplars: dict[int, Exemplar] | None = None
     written: dict[Form, str] = field(default_factory=dict)
 
@@ -93,13 +100,16 @@ class Observations:
 
     def add(self, value: float, exemplar: Exemplar | None = None) -> None:
         """One observation."""
-        place = next((number for number, bound in enumerate(self.bounds) if value <= bound), len(self.bounds))
-        self.written.clear()
+        place = bisect.bisect_left(self.bounds, value)
+        if self.written:
+            self.written.clear()
         self.counts[place] += 1
-        self.total += value
+        self.micros += round(value * _MICROS)
         if exemplar is not None:
             self.exemplars = self.exemplars or {}
-            self.exemplars[place] = exemplar
+            held = self.exemplars.get(place)
+            if held is None or (held.at_seconds, held.trace_id) <= (exemplar.at_seconds, exemplar.trace_id):
+                self.exemplars[place] = exemplar
 
     def text(self, family: Family, labels: Sequence[str], form: Form) -> str:
         """The samples, written once for every change of one series."""
@@ -116,7 +126,7 @@ class Observations:
             within = block.replace("\0", "+Inf" if bound == math.inf else _bound(bound))
             yield f"{family.full_name}_bucket{within} {float(running)}{self._exemplar(place, form)}\n"
         block = _block(family.labels, tuple(labels))
-        yield f"{family.full_name}_sum{block} {_number(self.total)}\n"
+        yield f"{family.full_name}_sum{block} {_number(self.micros / _MICROS)}\n"
         yield f"{family.full_name}_count{block} {float(running)}\n"
 
     def _exemplar(self, place: int, form: Form) -> str:

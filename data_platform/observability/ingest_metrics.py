@@ -1,7 +1,7 @@
 """Ingestion in Prometheus' terms: records, errors, latencies, batch sizes and backlogs, by dataset and source.
 
-Every number is read from the ledger when it is asked for, so that it survives restarts and crashed processes. Counters
-fall only where history was pruned or a dataset is gone.
+Every number is counted from the ledger, so that it survives restarts and crashed processes, and what was counted
+survives pruning. Counters fall only where a dataset is gone.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from data_platform.metastore.engine import Metastore
 from data_platform.observability.exposition import Family, Form, Kind, Observations
 from data_platform.observability.kept_log import KeptLog
 from data_platform.observability.ledger_history import BATCH_RECORDS, LATENCY_SECONDS, LedgerHistory, Source
+from data_platform.observability.ledger_rollup import restored
 
 _SOURCE = ("dataset", "source")
 
@@ -87,7 +88,7 @@ class IngestMetrics:
         """Every family."""
         history = self._history
         if history is None:
-            history = LedgerHistory(self._metastore, self._sources)
+            history, _ = restored(self._metastore, self._sources)
             history.refresh()
         yield from self._counts(history)
         yield from self._histograms(history, form)
@@ -95,16 +96,17 @@ class IngestMetrics:
         yield from self._kept_logs()
 
     def _counts(self, history: LedgerHistory) -> Iterator[tuple[Family, Iterable[str]]]:
-        counted = {source: history.landed.get(source, (0, 0, 0)) for source in self._sources}
+        landed = history.counted.landed
+        counted = {source: landed.get(source, (0, 0, 0)) for source in self._sources}
         for place, family in enumerate((BATCHES, RECORDS, ROWS)):
             yield family, [family.line(source, counts[place]) for source, counts in counted.items()]
-        rejections = sorted(self._metastore.batches.rejections().items())
-        yield ERRORS, [ERRORS.line(labels, lost) for labels, lost in rejections]
+        yield ERRORS, [ERRORS.line(labels, lost) for labels, lost in sorted(history.counted.rejected.items())]
 
     def _histograms(self, history: LedgerHistory, form: Form) -> Iterator[tuple[Family, Iterable[str]]]:
         stages = [(*source, stage) for source, followers in self._sources.items() for stage in ("raw", *followers)]
-        yield LATENCY, [_text(LATENCY, history.latency.get(key), key, form) for key in stages]
-        yield SIZES, [_text(SIZES, history.sizes.get(key), key, form) for key in self._sources]
+        latency, sizes = history.counted.latency, history.counted.sizes
+        yield LATENCY, [_text(LATENCY, latency.get(key), key, form) for key in stages]
+        yield SIZES, [_text(SIZES, sizes.get(key), key, form) for key in self._sources]
 
     def _gauges(self) -> Iterator[tuple[Family, Iterable[str]]]:
         beats = {(row.dataset, row.source): row for row in self._metastore.operations.metric_facts.heartbeats()}

@@ -17,7 +17,7 @@ from data_platform.orchestration.warehouse import warehouse_asset
 from data_platform.settings import Settings
 
 if TYPE_CHECKING:
-    from data_platform.wiring import Platform
+    from data_platform.wiring.platform import Platform
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:

@@ -20,7 +20,7 @@ from data_platform.orchestration.verdicts import batch_findings, check_results, 
 if TYPE_CHECKING:
     from data_platform.metastore.batches import BatchEntry
     from data_platform.metastore.checks import CheckEntry
-    from data_platform.wiring import Platform
+    from data_platform.wiring.platform import Platform
 
 
 def collected(

@@ -10,14 +10,14 @@ import pandas as pd
 
 from data_platform.contracts.domains import Dataset
 from data_platform.governance.redaction import redactor
-from data_platform.lakehouse.table_ref import TableRef, Zone
+from data_platform.lakehouse.table_ref import TableRef
 from data_platform.orchestration.verdicts import plain
 from data_platform.publication.candidate import Published
 from data_platform.publication.receipt import BatchCount, PartitionCount
 from data_platform.quality.profile import preview
 
 if TYPE_CHECKING:
-    from data_platform.wiring import Platform
+    from data_platform.wiring.platform import Platform
 
 _LEDGER_LINES = 100
 _PUBLISHED_FATES = ("curated", "applied")
@@ -67,7 +67,7 @@ def batch_ledger(batches: Sequence[BatchCount]) -> dg.MetadataValue[Any]:
 def preview_of(platform: Platform, dataset: Dataset, version: int) -> dg.MetadataValue[Any]:
     """A few rows of the newest file of a version, with everything masked that is not public."""
     name = dataset.name
-    snapshot = platform.lake.table(TableRef(Zone(name.layer.value), name.domain, name.name)).snapshot(version)
+    snapshot = platform.lake.table(TableRef.of(name)).snapshot(version)
     select = snapshot.scan_files(snapshot.files[-1:])
     with platform.engine.session() as con:
         return dg.MetadataValue.md(_markdown(preview(con, f"({select})", redactor(dataset.contract))))

@@ -18,7 +18,7 @@ from data_platform.transforms.recipe import fingerprint
 from data_platform.transforms.staleness import Stale, Staleness
 
 if TYPE_CHECKING:
-    from data_platform.wiring import Platform
+    from data_platform.wiring.platform import Platform
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class LedgerFacts:
         for name in block.datasets:
             dataset = self.location.project.dataset(name)
             versions = [f"{i}@{self._version(i)}" for i in self.location.graph.inputs[name]]
-            decisions = self.platform.lake.table(TableRef(Zone.DECISIONS, name.domain, name.name)).version()
+            decisions = self.platform.lake.table(TableRef.of(name, Zone.DECISIONS)).version()
             code = fingerprint(self.location.project, dataset, inputs=self.location.graph.inputs[name])
             lines.append(f"{name} {code} {decisions} {' '.join(versions)}")
         return f"{hashlib.sha256('|'.join(lines).encode()).hexdigest()[:16]}/{self._period(block, now)}"
@@ -87,8 +87,7 @@ class LedgerFacts:
 
     def _version(self, name: DatasetName) -> int:
         if name not in self._versions:
-            zone = Zone(name.layer.value)
-            self._versions[name] = self.platform.lake.table(TableRef(zone, name.domain, name.name)).version()
+            self._versions[name] = self.platform.lake.table(TableRef.of(name)).version()
         return self._versions[name]
 
     def _until_today(self, ranges: Collection[DayRange]) -> set[date]:

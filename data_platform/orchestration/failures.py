@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dagster as dg
 
-from data_platform.errors import PlatformError, RetryableError
-from data_platform.governance.error_text import said
+from data_platform.errors import RetryableError
+from data_platform.governance.error_text import told
 
 MAX_RETRIES = 3
 RETRY_POLICY = dg.RetryPolicy(
@@ -20,10 +20,8 @@ def is_worth_retrying(error: Exception) -> bool:
 
 def failure(error: Exception) -> dg.Failure:
     """The error as Dagster ends a step with it; the retry policy applies only where another attempt can help."""
-    expected = isinstance(error, PlatformError)
-    text = str(error) if expected else f"{type(error).__name__}: {said(error)}"
     return dg.Failure(
-        description=text,
+        description=told(error),
         metadata={"error": type(error).__name__, "retried": is_worth_retrying(error)},
         allow_retries=is_worth_retrying(error),
     )

@@ -22,7 +22,7 @@ from data_platform.quality.verdicts import Verdict
 
 if TYPE_CHECKING:
     from data_platform.connectors.heartbeat_map import Standing
-    from data_platform.wiring import Platform
+    from data_platform.wiring.platform import Platform
 
 HEARTBEATS = "heartbeats"
 _INTERVAL_SECONDS = 10  # with the 60 s of silence that a beat is allowed: told within 75 s of the last beat

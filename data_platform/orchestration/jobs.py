@@ -6,6 +6,7 @@ import dagster as dg
 
 from data_platform.contracts.model import Layer
 from data_platform.orchestration.location import Location, asset_key
+from data_platform.orchestration.own_datasets import own_datasets_job
 from data_platform.orchestration.pruning import prune_job
 from data_platform.orchestration.scanning import scan_job
 from data_platform.orchestration.upkeep import upkeep_job
@@ -33,8 +34,8 @@ def asset_jobs(location: Location) -> list[dg.UnresolvedAssetJobDefinition]:
 
 
 def op_jobs(location: Location) -> list[dg.JobDefinition]:
-    """`prune`, `upkeep` and `catalog_scan`."""
-    return [prune_job(location), upkeep_job(), scan_job()]
+    """`prune`, `upkeep`, `own_datasets` and `catalog_scan`."""
+    return [prune_job(location), upkeep_job(), own_datasets_job(), scan_job()]
 
 
 def _job(name: str, keys: list[dg.AssetKey], description: str) -> dg.UnresolvedAssetJobDefinition:

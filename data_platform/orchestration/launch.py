@@ -14,7 +14,7 @@ import dagster as dg
 from data_platform.contracts.days import DayRange
 from data_platform.contracts.model import DatasetName, Layer
 from data_platform.errors import UpstreamBlocked
-from data_platform.lakehouse.table_ref import TableRef, Zone
+from data_platform.lakehouse.table_ref import TableRef
 from data_platform.observability.tracing.finding import makers_of
 from data_platform.orchestration.build import definitions_of
 from data_platform.orchestration.facts import LedgerFacts
@@ -27,7 +27,7 @@ from data_platform.orchestration.run_spans import news_for
 from data_platform.orchestration.run_tracing import trace_tags
 from data_platform.orchestration.warehouse import WAREHOUSE, WAREHOUSE_KEY
 from data_platform.settings import Settings
-from data_platform.wiring import Platform, open_platform
+from data_platform.wiring.platform import Platform, open_platform
 
 # Dagster's log of every event would drown the progress display; the events themselves are kept.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -132,8 +132,8 @@ class _Launch:
     def build_warehouse(self) -> None:
         """Builds the served layer's file if a served version is newer than it."""
         built = self.platform.warehouse.built_versions()
-        served = {str(d.name): self._version(d.name) for d in self.location.of_layer(Layer.SERVED)}
-        wanted = {name: version for name, version in served.items() if version >= 0}
+        served = {str(contract.name): self._version(contract.name) for contract in self.platform.served}
+        wanted = {name: version for name, version in served.items() if version > 0}
         if not wanted or built == wanted:
             return
         self.started(WAREHOUSE)
@@ -188,7 +188,7 @@ class _Launch:
         return version is not None and version.value == self._version(name)
 
     def _version(self, name: DatasetName) -> int:
-        return self.platform.lake.table(TableRef(Zone(name.layer.value), name.domain, name.name)).version()
+        return self.platform.lake.table(TableRef.of(name)).version()
 
 
 def _chosen(location: Location, select: Sequence[DatasetName | str] | None) -> frozenset[DatasetName]:

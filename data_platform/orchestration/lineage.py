@@ -12,7 +12,7 @@ from data_platform.orchestration.resources import open_platform
 
 if TYPE_CHECKING:
     from data_platform.lineage.turns import Round
-    from data_platform.wiring import Platform
+    from data_platform.wiring.platform import Platform
 
 LINEAGE = "lineage"
 _INTERVAL_SECONDS = 10

@@ -14,7 +14,7 @@ from data_platform.observability.logs.places import prune_logs
 from data_platform.orchestration.location import Location
 
 if TYPE_CHECKING:
-    from data_platform.wiring import Platform
+    from data_platform.wiring.platform import Platform
 
 _PAGE = 500
 _FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
@@ -39,6 +39,7 @@ def prune_job(location: Location) -> dg.JobDefinition:
         now = platform.clock.now()
         runs = prune_runs(context.instance, keys, before=now - timedelta(days=config.events_days))
         platform.delivery.settle()  # only events that every sink has may be forgotten
+        platform.metrics.keep()  # counters must not fall because lines of the ledger are gone
         rows = platform.metastore.prune(now - timedelta(days=config.ledger_days))
         spans = platform.metastore.operations.spans.prune(now - timedelta(days=config.traces_days))
         logs = prune_logs(platform.settings.home, before=(now - timedelta(days=config.logs_days)).date())

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,11 +15,12 @@ import dagster as dg
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.model import DatasetName
 from data_platform.metastore.component_beats import QUEUE, ComponentBeat
-from data_platform.metastore.operations_tables import BreakerState
+from data_platform.metastore.incident_tables import BreakerState
+from data_platform.metastore.instances import this_instance
 from data_platform.metastore.queued_runs import QueuedRunEntry
 
 if TYPE_CHECKING:
-    from data_platform.wiring import Platform
+    from data_platform.wiring.platform import Platform
 
 _WAITING = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED]
 _AT_WORK = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
@@ -73,7 +72,7 @@ def sample_queue(instance: dg.DagsterInstance, platform: Platform, *, every_seco
 
 
 def _beat(now: datetime, every_seconds: float) -> ComponentBeat:
-    instance = f"{socket.gethostname()}:{os.getpid()}"
+    instance = this_instance()
     return ComponentBeat(component=QUEUE, instance=instance, beat_at=now, expected_every_seconds=every_seconds)
 
 

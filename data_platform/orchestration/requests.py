@@ -16,7 +16,7 @@ from data_platform.orchestration.run_tracing import trace_tags
 
 if TYPE_CHECKING:
     from data_platform.orchestration.planning import Block
-    from data_platform.wiring import Platform
+    from data_platform.wiring.platform import Platform
 
 
 def stale_requests(

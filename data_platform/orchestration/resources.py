@@ -15,7 +15,7 @@ from data_platform.orchestration.location import Location
 from data_platform.settings import Settings
 
 if TYPE_CHECKING:
-    from data_platform.wiring import Platform
+    from data_platform.wiring.platform import Platform
 
 STEP_RESOURCES = {"platform", "progress"}
 
@@ -77,7 +77,24 @@ def open_platform(location: Location) -> Any:
 
     Loaded by name: engines and audits take seconds to import, and loading definitions needs none of them.
     """
-    return import_module("data_platform.wiring").open_platform(location.settings, project=location.project)
+    return import_module("data_platform.wiring.platform").open_platform(location.settings, project=location.project)
+
+
+class SoundPlatforms:
+    """Platforms for what only watches: over the sound part of the domains as their files are now, and not as they were
+    when the code location was loaded. What was read is kept from one to the next while no file changes.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._reader: Any = None  # made when it is first needed: its readers take seconds to import
+
+    def open(self) -> Any:
+        """A platform, as a context manager."""
+        if self._reader is None:
+            self._reader = import_module("data_platform.wiring.reading").sound_reader(self._settings)
+        self._reader.look()
+        return import_module("data_platform.wiring.platform").open_platform(self._settings, reader=self._reader)
 
 
 def warehouse_resource(settings: Settings) -> DuckDBResource:

@@ -16,7 +16,7 @@ from data_platform.orchestration.location import Location
 from data_platform.orchestration.run_tracing import traceparent_of
 
 if TYPE_CHECKING:
-    from data_platform.wiring import Platform
+    from data_platform.wiring.platform import Platform
 
 
 def news_for(location: Location, platform: Platform, names: Collection[DatasetName]) -> tuple[str, ...]:

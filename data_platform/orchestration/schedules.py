@@ -1,6 +1,7 @@
 """Schedules: every domain is ingested at night and then brought up to date; a source may have a schedule of its own.
 
-Stopped until somebody starts them.
+Stopped until somebody starts them, but for the one that publishes the platform's own datasets: it touches no team's
+data, and people look at what it publishes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.model import Layer
 from data_platform.orchestration.jobs import INGEST
 from data_platform.orchestration.location import Location, asset_key
+from data_platform.orchestration.own_datasets import OWN_DATASETS
 from data_platform.orchestration.requests import stale_requests
 from data_platform.orchestration.resources import open_platform
 from data_platform.orchestration.scanning import CATALOG_SCAN
@@ -22,17 +24,19 @@ REFRESH_AT = "30 2 * * *"
 PRUNE_AT = "0 4 * * 0"
 UPKEEP_AT = "0 3 * * *"
 SCAN_AT = "15 * * * *"
+OWN_DATASETS_AT = "5 * * * *"
 _PLAIN = {  # schedule and time by job
     "prune": ("prune_weekly", PRUNE_AT),
     "upkeep": ("upkeep_nightly", UPKEEP_AT),
     CATALOG_SCAN: (CATALOG_SCAN, SCAN_AT),
+    OWN_DATASETS: (OWN_DATASETS, OWN_DATASETS_AT),
 }
 
 
 def schedules(location: Location, jobs: Sequence[dg.JobDefinition]) -> list[dg.ScheduleDefinition]:
     """`<domain>_ingest` and `<domain>_refresh` every night, `<domain>_<source>` for each source that names its own, and
-    one for each of `jobs`, the plain ones: `upkeep_nightly`, `prune_weekly` on Sundays, `catalog_scan` every hour.
-    Times are UTC.
+    one for each of `jobs`, the plain ones: `upkeep_nightly`, `prune_weekly` on Sundays, `catalog_scan` and
+    `own_datasets` every hour. Times are UTC.
     """
     found: list[dg.ScheduleDefinition] = []
     for domain in location.project.domains:
@@ -50,7 +54,7 @@ def _plain(name: str, cron: str, job: dg.JobDefinition) -> dg.ScheduleDefinition
         cron_schedule=cron,
         job=job,
         execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.STOPPED,
+        default_status=dg.DefaultScheduleStatus.RUNNING if name == OWN_DATASETS else dg.DefaultScheduleStatus.STOPPED,
     )
 
 

@@ -27,7 +27,7 @@ from data_platform.orchestration.run_lineage import run_sensors
 from data_platform.orchestration.watch import watch
 
 if TYPE_CHECKING:
-    from data_platform.wiring import Platform
+    from data_platform.wiring.platform import Platform
 
 NEW_FILES = "new_files"
 STALE_PARTITIONS = "stale_partitions"

@@ -17,6 +17,7 @@ import dagster as dg
 from data_platform.contracts.days import DayRange
 from data_platform.contracts.domains import Dataset
 from data_platform.errors import ConfigurationError, PlatformError, PublishBlocked
+from data_platform.governance.error_text import told
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.observability.logs.about import about as logged_about
 from data_platform.observability.logs.logger import RUNS, get_logger
@@ -48,7 +49,7 @@ from data_platform.publication.receipt import BatchCount, PartitionCount
 from data_platform.transforms.recipe import is_by_day
 
 if TYPE_CHECKING:
-    from data_platform.wiring import Platform
+    from data_platform.wiring.platform import Platform
 
 _LOG = get_logger(RUNS)
 _FATES = ("curated", "quarantined", "late", "duplicate", "pending", "applied", "unchanged", "superseded")
@@ -149,7 +150,7 @@ class _Reported:
             self.error = error
         self._about.__exit__(None, None, None)
         seconds = time.monotonic() - self._began
-        message = str(self.error) if self.error else self.message
+        message = told(self.error) if self.error else self.message
         self._progress.ended(self._name, error=self.error, seconds=seconds, message=message)
 
 
@@ -235,5 +236,5 @@ def _materialized(step: _Step, published: Published) -> dg.MaterializeResult[Any
 
 def _head(step: _Step) -> tuple[int, int, int]:
     name = step.dataset.name
-    snapshot = step.platform.heads.for_reading(step.platform.lake.table(TableRef(Zone.RAW, name.domain, name.name)))
+    snapshot = step.platform.heads.for_reading(step.platform.lake.table(TableRef.of(name, Zone.RAW)))
     return snapshot.version, snapshot.rows, snapshot.size_bytes

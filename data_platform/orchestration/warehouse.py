@@ -2,23 +2,26 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from data_platform.contracts.domains import Dataset
-from data_platform.contracts.model import Layer
+from data_platform.contracts.model import DatasetName, Layer
 from data_platform.contracts.types import quote_identifier
 from data_platform.orchestration.failures import RETRY_POLICY, failure
 from data_platform.orchestration.location import Location, asset_key
 from data_platform.orchestration.run_lineage import lineage_job
 from data_platform.orchestration.run_tracing import traceparent_of
 
+if TYPE_CHECKING:
+    from data_platform.publication.warehouse import WarehouseBuild
+
 WAREHOUSE_KEY = dg.AssetKey(["warehouse", "served"])
 WAREHOUSE = "warehouse.served"
 ROWS_MATCH = "rows_match"
 UPLOADED = "uploaded"
 STORE_OBJECT = "warehouse/served.duckdb"
+_ATTEMPTS = 3
 
 
 def warehouse_asset(location: Location) -> dg.AssetsDefinition:
@@ -30,7 +33,7 @@ def warehouse_asset(location: Location) -> dg.AssetsDefinition:
         checks.append(dg.AssetCheckSpec(UPLOADED, asset=WAREHOUSE_KEY, blocking=True, description=_UPLOADED))
 
     def body(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        yield from _build(context, served, location.settings.store if is_remote else None)
+        yield from _build(context, location.settings.store if is_remote else None)
 
     return dg.multi_asset(
         name="warehouse__served",
@@ -56,23 +59,14 @@ _ROWS_MATCH = "Opened as people open it, every table holds as many rows as the s
 _UPLOADED = "The bucket holds the file with the size of the one that was built."
 
 
-def _build(context: dg.AssetExecutionContext, served: tuple[Dataset, ...], store: str | None) -> Iterator[Any]:
-    platform, parent = context.resources.platform, traceparent_of(context.run)
+def _build(context: dg.AssetExecutionContext, store: str | None) -> Iterator[Any]:
     try:
-        with (
-            platform.meter.work("warehouse"),
-            platform.tracer.span("warehouse", parent=parent, run_id=context.run.run_id),
-        ):
-            built = platform.warehouse.build([dataset.contract for dataset in served])
+        built, found = _built_and_counted(context)
     except Exception as error:
         yield _result(ROWS_MATCH, passed=False, evidence={"verdict": "unknown", "rows_examined": 0})
         if store is not None:
             yield _result(UPLOADED, passed=False, evidence={"verdict": "unknown"})
         raise failure(error) from error
-    if built.rebuilt:
-        run = platform.run(context.run.run_id, job=lineage_job(context.job_name))
-        platform.recorder.exported(replace(run, traceparent=parent), built.versions, built.rows)
-    found = _counted(context, served)
     wrong = {name: found.get(name, 0) for name, rows in built.rows.items() if found.get(name) != rows}
     yield _result(
         ROWS_MATCH,
@@ -102,12 +96,27 @@ def _build(context: dg.AssetExecutionContext, served: tuple[Dataset, ...], store
     )
 
 
-def _counted(context: dg.AssetExecutionContext, served: tuple[Dataset, ...]) -> dict[str, int]:
+def _built_and_counted(context: dg.AssetExecutionContext) -> "tuple[WarehouseBuild, dict[str, int]]":
+    """The file as it should be, and the rows by dataset, counted in the file itself. Where another process swapped in a
+    newer one meanwhile, that one.
+    """
+    platform = context.resources.platform
+    run = platform.run(context.run.run_id, job=lineage_job(context.job_name))
+    run = replace(run, traceparent=traceparent_of(context.run))
+    for _ in range(_ATTEMPTS):
+        built: WarehouseBuild = platform.served_file.build(run)
+        found = _counted(context, built)
+        if platform.warehouse.built_versions() == built.versions:
+            break
+    return built, found
+
+
+def _counted(context: dg.AssetExecutionContext, built: "WarehouseBuild") -> dict[str, int]:
     """Rows by dataset, counted in the file itself."""
     found: dict[str, int] = {}
     with context.resources.warehouse.get_connection() as con:
         tables = set(con.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall())
-        for name in (dataset.name for dataset in served):
+        for name in map(DatasetName.parse, built.versions):
             if (name.domain, name.name) in tables:
                 table = f"{quote_identifier(name.domain)}.{quote_identifier(name.name)}"
                 found[str(name)] = con.execute(f"SELECT count(*) FROM {table}").fetchone()[0]

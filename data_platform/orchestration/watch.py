@@ -1,24 +1,23 @@
 """The sensor that watches everything: indicators, objectives, incidents, notifications. It starts no run.
 
 `data-platform serve` and `data-platform watch` do the same without Dagster; of several, one has the turn. The queue of
-runs is sampled here alone, whoever has the turn: elsewhere there is no instance to ask.
+runs is sampled here whoever has the turn; the other two do so while nobody does it here.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from data_platform.metastore.instances import this_instance
 from data_platform.orchestration.location import Location
 from data_platform.orchestration.queue import sample_queue
-from data_platform.orchestration.resources import open_platform
+from data_platform.orchestration.resources import SoundPlatforms
 
 if TYPE_CHECKING:
-    from data_platform.wiring import Platform
+    from data_platform.wiring.platform import Platform
 
 WATCH = "watch"
 _INTERVAL_SECONDS = 15
@@ -26,6 +25,7 @@ _INTERVAL_SECONDS = 15
 
 def watch(location: Location) -> dg.SensorDefinition:
     """One turn of the watch."""
+    platforms = SoundPlatforms(location.settings)
 
     @dg.sensor(
         name=WATCH,
@@ -35,11 +35,11 @@ def watch(location: Location) -> dg.SensorDefinition:
     )
     def look(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         platform: Platform
-        with open_platform(location) as platform:
+        with platforms.open() as platform:
             beats = import_module("data_platform.metastore.component_beats")
             beat = beats.ComponentBeat(
                 component=beats.DAGSTER,
-                instance=f"{socket.gethostname()}:{os.getpid()}",
+                instance=this_instance(),
                 beat_at=platform.clock.now(),
                 expected_every_seconds=float(_INTERVAL_SECONDS),
             )

@@ -103,8 +103,8 @@ class BatchCommitter:
     def _tables(self, contract: Contract) -> tuple[Table, Table]:
         name = contract.name
         return (
-            self.lake.table(TableRef(Zone.RAW, name.domain, name.name)),
-            self.lake.table(TableRef(Zone.REJECTED, name.domain, name.name)),
+            self.lake.table(TableRef.of(name, Zone.RAW)),
+            self.lake.table(TableRef.of(name, Zone.REJECTED)),
         )
 
     def _read(

@@ -57,7 +57,7 @@ class Decisions:
     )
     def decide(self, name: DatasetName, decision: Decision, rows: Sequence[HeldPlace], *, who: str, note: str) -> int:
         """Appends one decision about each row and returns the version of the decisions table."""
-        table = self.lake.table(TableRef(Zone.DECISIONS, name.domain, name.name))
+        table = self.lake.table(TableRef.of(name, Zone.DECISIONS))
         base = ensure_shape(table, DECISIONS_TABLE, self.heads.for_writing(table), recorder=self.recorder)
         count = len(rows)
         decided = pa.table(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from data_platform.lakehouse.tables import Commit
@@ -13,6 +14,7 @@ from data_platform.metastore.event_dates import EventDateEntry
 from data_platform.metastore.partitions import PartitionEntry
 from data_platform.metastore.runs import RunEntry
 from data_platform.metastore.tables import FileOutcome, PartitionState, RunState
+from data_platform.publication.candidate import Candidate
 from data_platform.publication.receipt import BatchCount, CheckCount, PartitionCount, Receipt
 from data_platform.quality.verdicts import RuleResult
 
@@ -118,79 +120,80 @@ def run_entry(receipt: Receipt, version: int) -> RunEntry:
     )
 
 
-def partition_entries(receipt: Receipt, version: int) -> Iterable[PartitionEntry]:
-    """The ledger lines of the partitions that a run published."""
-    raw = raw_input(receipt.inputs)
-    return [
-        partition(
-            p,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt to publish a dataset.
+
+    Attributes:
+        state: what became of its partitions.
+        version: of the table that was published; of the one that stays where the publish was blocked.
+    """
+
+    dataset: str
+    inputs: Mapping[str, int]
+    contract_version: str
+    run_id: str
+    ended_at: datetime
+    state: PartitionState
+    version: int
+
+    @classmethod
+    def published(cls, receipt: Receipt, version: int) -> Attempt:
+        """One that was published."""
+        return cls(
             dataset=receipt.dataset,
-            raw=raw,
-            run_id=receipt.run_id,
-            at=receipt.finished_at,
-            version=version,
-            state=PartitionState.PUBLISHED,
-        )
-        for p in receipt.partitions
-    ]
-
-
-def partition(
-    count: PartitionCount,
-    *,
-    dataset: str,
-    raw: tuple[str, int],
-    run_id: str,
-    at: datetime,
-    version: int,
-    state: PartitionState,
-) -> PartitionEntry:
-    """The ledger line of one partition."""
-    return PartitionEntry(
-        dataset=dataset,
-        partition=count.partition,
-        raw_dataset=raw[0],
-        raw_version=raw[1],
-        table_version=version,
-        run_id=run_id,
-        state=state,
-        raw_rows=count.source,
-        recorded_at=at,
-        **count.fates,
-    )
-
-
-def check_entries(receipt: Receipt, version: int, checks: Sequence[RuleResult]) -> Iterable[CheckEntry]:
-    """The verdicts of a run, with samples of rows where `checks` has them."""
-    samples = {check.rule: check for check in checks}
-    return [
-        check(
-            count,
-            samples.get(count.rule),
-            dataset=receipt.dataset,
-            run_id=receipt.run_id,
-            at=receipt.finished_at,
-            version=version,
+            inputs=receipt.inputs,
             contract_version=receipt.contract_version,
+            run_id=receipt.run_id,
+            ended_at=receipt.finished_at,
+            state=PartitionState.PUBLISHED,
+            version=version,
         )
-        for count in receipt.checks
+
+    @classmethod
+    def blocked(cls, candidate: Candidate, at: datetime) -> Attempt:
+        """One that a verdict stopped."""
+        return cls(
+            dataset=str(candidate.contract.name),
+            inputs=candidate.inputs,
+            contract_version=candidate.contract.version,
+            run_id=candidate.run.id,
+            ended_at=at,
+            state=PartitionState.BLOCKED,
+            version=candidate.main.base.version,
+        )
+
+
+def partition_entries(attempt: Attempt, counts: Iterable[PartitionCount]) -> list[PartitionEntry]:
+    """One line for each partition of an attempt."""
+    raw_dataset, raw_version = raw_input(attempt.inputs)
+    return [
+        PartitionEntry(
+            dataset=attempt.dataset,
+            partition=count.partition,
+            raw_dataset=raw_dataset,
+            raw_version=raw_version,
+            table_version=attempt.version,
+            run_id=attempt.run_id,
+            state=attempt.state,
+            raw_rows=count.source,
+            recorded_at=attempt.ended_at,
+            **count.fates,
+        )
+        for count in counts
     ]
 
 
-def check(
-    count: CheckCount,
-    result: RuleResult | None,
-    *,
-    dataset: str,
-    run_id: str,
-    at: datetime,
-    version: int | None,
-    contract_version: str,
-) -> CheckEntry:
-    """One verdict as the ledger keeps it."""
+def check_entries(attempt: Attempt, counts: Iterable[CheckCount], checks: Iterable[RuleResult]) -> list[CheckEntry]:
+    """The verdicts of an attempt, with samples of rows where `checks` has them."""
+    results = {check.rule: check for check in checks}
+    return [_check_entry(attempt, count, results.get(count.rule)) for count in counts]
+
+
+def _check_entry(attempt: Attempt, count: CheckCount, result: RuleResult | None) -> CheckEntry:
     return CheckEntry(
-        run_id=run_id,
-        dataset=dataset,
+        run_id=attempt.run_id,
+        dataset=attempt.dataset,
         rule=count.rule,
         kind=count.kind,
         reason=count.reason,
@@ -200,16 +203,15 @@ def check(
         failing_rows=count.failing_rows,
         tolerance="",
         engine=count.engine,
-        data_version=version,
-        contract_version=contract_version,
+        data_version=attempt.version if attempt.state is PartitionState.PUBLISHED else None,
+        contract_version=attempt.contract_version,
         sample=tuple(dict(r) for r in result.sample) if result else (),
         detail=count.detail,
-        recorded_at=at,
+        recorded_at=attempt.ended_at,
     )
 
 
-def raw_input(inputs: dict[str, int] | object) -> tuple[str, int]:
+def raw_input(inputs: Mapping[str, int]) -> tuple[str, int]:
     """The raw dataset that a ledger is about, and its version; empty where a dataset reads no raw data."""
-    assert isinstance(inputs, dict)
     raw = sorted((name, version) for name, version in inputs.items() if name.startswith("raw."))
     return raw[0] if len(raw) == 1 else ("", -1)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import duckdb
 
+from data_platform.contracts.days import beginning_of
 from data_platform.contracts.domain_files import ConnectorEntry
-from data_platform.contracts.domains import Dataset, Project
+from data_platform.contracts.domains import PLATFORM_DOMAIN, Dataset, Project
 from data_platform.contracts.model import Column, Contract, DatasetName
 from data_platform.contracts.types import ColumnType, TypeKind
 from data_platform.lineage.declared import copied
@@ -31,8 +31,6 @@ from data_platform.lineage.source_code import source_code
 from data_platform.lineage.sources import external_name
 from data_platform.publication.candidate import Run
 from data_platform.publication.receipt import Size
-
-_OWN = "platform"  # their domain
 
 
 def _no_project() -> Project:
@@ -66,8 +64,8 @@ class FactsOf:
             namespace=self.namespace,
             job=dataset,
             job_type=found.contract.materialization.value if found else "unknown",
-            nominal_start=_midnight(days.start) if days else None,
-            nominal_end=_midnight(days.end) if days else None,
+            nominal_start=beginning_of(days.start) if days else None,
+            nominal_end=beginning_of(days.end) if days else None,
             engine_version=duckdb.__version__,
             sql=found.sql_text if found else None,
             owners=(found.contract.owner.team,) if found else (),
@@ -143,7 +141,7 @@ class FactsOf:
         except ValueError:
             return None
         found = self.project.datasets.get(known)
-        return self.own().datasets.get(known) if found is None and known.domain == _OWN else found
+        return self.own().datasets.get(known) if found is None and known.domain == PLATFORM_DOMAIN else found
 
     def _described(self, contract: Contract) -> DatasetFacts:
         return DatasetFacts(
@@ -231,7 +229,3 @@ def _column_tags(column: Column) -> Iterator[Tag]:
 def _purpose(contract: Contract) -> str:
     grain = " ".join(contract.granularity.split())
     return f"Makes {contract.name} ({contract.materialization}). {grain}".strip()
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

@@ -21,12 +21,13 @@ from data_platform.metastore.engine import Metastore
 from data_platform.metastore.lineage_told import ToldEntry
 from data_platform.metastore.outbox import OutboxEntry
 from data_platform.metastore.runs import RunEntry
-from data_platform.metastore.tables import PartitionState, RunState
+from data_platform.metastore.tables import RunState
 from data_platform.observability.logs.logger import RUNS, get_logger
 from data_platform.observability.tracing.context import run_span_id
 from data_platform.observability.tracing.tracer import UNTRACED, Tracer
 from data_platform.publication import ledger_entries
 from data_platform.publication.candidate import Candidate, Run
+from data_platform.publication.ledger_entries import Attempt
 from data_platform.publication.receipt import CheckCount, PartitionCount, Receipt
 from data_platform.quality.verdicts import RuleResult
 
@@ -151,11 +152,12 @@ class Recorder:
 
     def record(self, commit: Commit, receipt: Receipt, checks: Sequence[RuleResult] = ()) -> None:
         """Records a published commit; recording it again changes nothing."""
+        attempt = Attempt.published(receipt, commit.version)
         with self.metastore.transaction() as tx:
             self.metastore.commits.record([ledger_entries.commit_entry(commit, receipt)], tx=tx)
             self.metastore.runs.record([ledger_entries.run_entry(receipt, commit.version)], tx=tx)
-            self.metastore.partitions.record(ledger_entries.partition_entries(receipt, commit.version), tx=tx)
-            self.metastore.checks.record(ledger_entries.check_entries(receipt, commit.version, checks), tx=tx)
+            self.metastore.partitions.record(ledger_entries.partition_entries(attempt, receipt.partitions), tx=tx)
+            self.metastore.checks.record(ledger_entries.check_entries(attempt, receipt.checks, checks), tx=tx)
             self._record_batch(receipt, commit.version, tx)
             self.metastore.outbox.append(self.lineage.completed(receipt, version=commit.version), tx=tx)
 
@@ -188,45 +190,15 @@ class Recorder:
 
     def blocked(self, candidate: Candidate, checks: Sequence[RuleResult]) -> None:
         """Records a blocked publish: its verdicts with redacted samples, and every row of its range as pending."""
-        now = self.clock.now()
-        dataset = str(candidate.contract.name)
-        run = candidate.run
+        attempt = Attempt.blocked(candidate, self.clock.now())
         waiting = [
             PartitionCount(partition=p.partition, source=p.source, fates={"pending": p.source})
             for p in candidate.partitions
         ]
-        raw_dataset, raw_version = ledger_entries.raw_input(candidate.inputs)
+        found = [CheckCount.of(check) for check in checks]
         with self.metastore.transaction() as tx:
-            self.metastore.partitions.record(
-                [
-                    ledger_entries.partition(
-                        p,
-                        dataset=dataset,
-                        raw=(raw_dataset, raw_version),
-                        run_id=run.id,
-                        at=now,
-                        version=candidate.main.base.version,
-                        state=PartitionState.BLOCKED,
-                    )
-                    for p in waiting
-                ],
-                tx=tx,
-            )
-            self.metastore.checks.record(
-                [
-                    ledger_entries.check(
-                        CheckCount.of(c),
-                        c,
-                        dataset=dataset,
-                        run_id=run.id,
-                        at=now,
-                        version=None,
-                        contract_version=candidate.contract.version,
-                    )
-                    for c in checks
-                ],
-                tx=tx,
-            )
+            self.metastore.partitions.record(ledger_entries.partition_entries(attempt, waiting), tx=tx)
+            self.metastore.checks.record(ledger_entries.check_entries(attempt, found, checks), tx=tx)
 
     def failed(self, dataset: str, run: Run, error: BaseException, *, is_blocked: bool) -> None:
         """Notes that a run ended without publishing."""

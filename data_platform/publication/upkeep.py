@@ -1,12 +1,17 @@
 """Keeps tables quick to read: many small files become few, and a long log gets a checkpoint. Content never changes.
+Of the platform's own datasets, which are published every hour, old versions lose their files.
 
 One owner a table: work is done under the table's lease, and gives way to a writer who was first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
+from data_platform.contracts.domains import Project
+from data_platform.contracts.model import Contract, DatasetName, Layer
 from data_platform.costs.metering import Meter
 from data_platform.costs.usage import count
 from data_platform.errors import CommitConflict
@@ -15,6 +20,7 @@ from data_platform.lakehouse.duck import Engine
 from data_platform.lakehouse.snapshots import Snapshot
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.lakehouse.tables import Lake, Table
+from data_platform.lakehouse.vacuum import vacuum
 from data_platform.publication.heads import Heads
 from data_platform.publication.lease import Leases
 from data_platform.publication.publish import new_file_name
@@ -22,6 +28,7 @@ from data_platform.publication.recording import Recorder
 
 SMALL_FILES = 100  # a table with more small files than this is compacted
 LOG_ENTRIES = 100  # a checkpoint is written when a version is a multiple of this many
+OWN_VERSIONS_KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,17 +38,23 @@ class Tended:
     Attributes:
         files_before, files_after: active files; equal where nothing was compacted.
         checkpoint: version of the checkpoint that was written; None where none was due.
+        vacuumed: files of old versions that were removed.
     """
 
     ref: TableRef
     files_before: int
     files_after: int
     checkpoint: int | None = None
+    vacuumed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upkeep:
-    """Compacts and checkpoints tables."""
+    """Compacts and checkpoints tables.
+
+    Attributes:
+        own: gives the platform's own datasets.
+    """
 
     lake: Lake
     engine: Engine
@@ -49,16 +62,18 @@ class Upkeep:
     leases: Leases
     recorder: Recorder
     meter: Meter
+    own: Callable[[], Project]
 
     def is_due(self, version: int) -> bool:
         """Whether a table that has come to this version should be looked at; costs nothing."""
         return version > 0 and version % LOG_ENTRIES == 0
 
     def tend(self, ref: TableRef, *, small_files: int = SMALL_FILES) -> Tended:
-        """Compacts a raw table with more than `small_files` small files; writes a checkpoint of any table.
+        """Compacts a table of raw or of an own dataset with more than `small_files` small files; writes a checkpoint of
+        any table; removes what only versions of an own dataset name that were replaced more than a week ago.
 
-        Only raw is appended to all the time: a publish rewrites the files that it touches anyway, and a side table must
-        stay at the version that a publish named. A writer who commits meanwhile wins; the next call tries again. What
+        Only these grow all the time: a publish rewrites the files that it touches anyway, and a side table must stay at
+        the version that a publish named. A writer who commits meanwhile wins; the next call tries again. What
         others wrote is left alone: scans of the catalog tell of it.
         """
         table = self.lake.table(ref)
@@ -69,15 +84,31 @@ class Upkeep:
             if base.version < 0:
                 return Tended(ref=ref, files_before=0, files_after=0)
             files = len(base.files)
-            if ref.zone is Zone.RAW and _small(base) > small_files:
-                self._compact(table, base)
+            own = self._own(ref)
+            if (ref.zone is Zone.RAW or own is not None) and _small(base) > small_files:
+                self._compact(table, base, month=own.partition_column if own is not None else None)
             table.checkpoint()
             head = self.heads.for_reading(table)
             _count_rewritten(base, head)
-        return Tended(ref=ref, files_before=files, files_after=len(head.files), checkpoint=head.version)
+            gone = self._vacuum(table, head) if own is not None else ()
+        return Tended(
+            ref=ref, files_before=files, files_after=len(head.files), checkpoint=head.version, vacuumed=len(gone)
+        )
 
-    def _compact(self, table: Table, base: Snapshot) -> None:
-        month = "_event_date" if "_event_date" in base.schema.names else None
+    def _vacuum(self, table: Table, head: Snapshot) -> tuple[str, ...]:
+        moment = self.recorder.clock.now() - OWN_VERSIONS_KEPT
+        oldest = self.recorder.metastore.commits.newest_at(table.ref.path.removeprefix("tables/"), moment)
+        return vacuum(table, head, oldest=oldest) if oldest is not None else ()
+
+    def _own(self, ref: TableRef) -> Contract | None:
+        """The contract of an own dataset's table."""
+        if ref.zone is not Zone.SERVED:
+            return None
+        dataset = self.own().datasets.get(DatasetName(Layer.SERVED, ref.domain, ref.name))
+        return dataset.contract if dataset is not None else None
+
+    def _compact(self, table: Table, base: Snapshot, *, month: str | None) -> None:
+        month = "_event_date" if "_event_date" in base.schema.names else month
         with self.engine.session() as con:
             try:
                 commit = compact(con, table, base, name=new_file_name, month_column=month)

@@ -14,7 +14,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from data_platform.contracts.model import Contract
-from data_platform.contracts.types import quote_identifier
+from data_platform.contracts.types import quote_identifier, quote_text
 from data_platform.lakehouse.duck import Engine
 from data_platform.lakehouse.flushing import flush_file, flush_folder
 from data_platform.lakehouse.object_store import ObjectStore
@@ -22,6 +22,7 @@ from data_platform.lakehouse.snapshots import Snapshot
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.lakehouse.tables import Lake
 from data_platform.publication.heads import Heads
+from data_platform.publication.lease import Leases
 from data_platform.publication.shape import was_published
 
 STORE_KEY = "warehouse/served.duckdb"
@@ -49,9 +50,14 @@ class Warehouse:
     lake: Lake
     heads: Heads
     engine: Engine
+    leases: Leases
 
     def build(self, contracts: Sequence[Contract]) -> WarehouseBuild:
         """Makes the file say what the served tables say; does nothing where it does already."""
+        with self.leases.hold(STORE_KEY):  # of two builds the later one has the newer versions
+            return self._build(contracts)
+
+    def _build(self, contracts: Sequence[Contract]) -> WarehouseBuild:
         pinned = {contract: self._snapshot(contract) for contract in contracts}
         pinned = {contract: snapshot for contract, snapshot in pinned.items() if was_published(snapshot)}
         versions = {str(contract.name): snapshot.version for contract, snapshot in pinned.items()}
@@ -80,7 +86,7 @@ class Warehouse:
 
     def _write(self, aside: Path, pinned: Mapping[Contract, Snapshot], versions: Mapping[str, int]) -> None:
         with self.engine.session() as con:
-            con.execute(f"ATTACH {_text(str(aside))} AS warehouse (STORAGE_VERSION '{STORAGE_VERSION}')")
+            con.execute(f"ATTACH {quote_text(str(aside))} AS warehouse (STORAGE_VERSION '{STORAGE_VERSION}')")
             for contract, snapshot in pinned.items():
                 _write_table(con, contract, snapshot)
             con.execute(f"CREATE TABLE warehouse.{VERSIONS_TABLE} (dataset VARCHAR PRIMARY KEY, version BIGINT)")
@@ -99,7 +105,7 @@ class Warehouse:
 
     def _snapshot(self, contract: Contract) -> Snapshot:
         name = contract.name
-        return self.heads.for_reading(self.lake.table(TableRef(Zone.SERVED, name.domain, name.name)))
+        return self.heads.for_reading(self.lake.table(TableRef.of(name, Zone.SERVED)))
 
 
 def _write_table(con: DuckDBPyConnection, contract: Contract, snapshot: Snapshot) -> None:
@@ -113,10 +119,6 @@ def _write_table(con: DuckDBPyConnection, contract: Contract, snapshot: Snapshot
         columns.append(f"PRIMARY KEY ({', '.join(quote_identifier(n) for n in contract.primary_key)})")
     con.execute(f"CREATE TABLE {table} ({', '.join(columns)})")
     con.execute(f"INSERT INTO {table} BY NAME {snapshot.scan()}")
-    con.execute(f"COMMENT ON TABLE {table} IS {_text(contract.description)}")
+    con.execute(f"COMMENT ON TABLE {table} IS {quote_text(contract.description)}")
     for column in contract.columns:
-        con.execute(f"COMMENT ON COLUMN {table}.{quote_identifier(column.name)} IS {_text(column.description)}")
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+        con.execute(f"COMMENT ON COLUMN {table}.{quote_identifier(column.name)} IS {quote_text(column.description)}")

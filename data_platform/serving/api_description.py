@@ -30,6 +30,7 @@ def describe(app: FastAPI, paths: Mapping[str, str]) -> None:
             schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
             schema.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
             schema["paths"] |= {path: {"post": _operation(name)} for name, path in paths.items()}
+            schema["paths"] |= {f"{path}/counts": {"post": _statement(name)} for name, path in paths.items()}
             app.openapi_schema = schema
         return app.openapi_schema
 
@@ -52,4 +53,20 @@ def _operation(name: str) -> dict[str, Any]:
             },
         },
         "responses": {status: {"description": text} for status, text in _ANSWERS.items()},
+    }
+
+
+def _statement(name: str) -> dict[str, Any]:
+    fields = {"date": {"type": "string", "format": "date"}, "rows": {"type": "integer", "minimum": 0}}
+    body = {"type": "object", "required": ["date", "rows"], "additionalProperties": False, "properties": fields}
+    return {
+        "summary": f"State how many events of a day were sent to {name}",
+        "operationId": f"count_{name}",
+        "description": "The last statement about a day holds; repeating one changes nothing.",
+        "security": [{"token": []}],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "200": {"description": "Kept; `before` is what was stated about the day before."},
+            **{status: {"description": _ANSWERS[status]} for status in ("400", "401", "408", "413", "503")},
+        },
     }

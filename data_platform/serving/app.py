@@ -29,7 +29,8 @@ from data_platform.serving.api.refused_events import refused_routes
 from data_platform.serving.console.pages import answer_page, console_routes
 from data_platform.serving.metrics import metric_routes
 from data_platform.serving.problems import Problem, answer_problem
-from data_platform.wiring import Platform, code_version
+from data_platform.wiring.machine import code_version
+from data_platform.wiring.platform import Platform
 
 API = "/api/v1"
 _log = logging.getLogger(__name__)

@@ -1,8 +1,8 @@
 """The collector endpoint: events are taken, written ahead and only then answered for.
 
-One POST address for each `http_push` entry. What an event must be is in `cloudevents`, the spool in
-`connectors.http_push.write_ahead`. An answer of 202 means that the bytes are on disk; any other answer, or none, that
-the sender has to send again.
+One POST address for each `http_push` entry, and one below it for counts (`sender_counts`). What an event must be is in
+`cloudevents`, the spool in `connectors.http_push.write_ahead`. An answer of 202 means that the bytes are on disk; any
+other answer, or none, that the sender has to send again.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ from data_platform.serving.api_description import describe
 from data_platform.serving.bearer import BearerGate
 from data_platform.serving.bodies import MemoryBudget, SenderLeft, read_body, too_large, unpacked
 from data_platform.serving.cloudevents import InvalidEvents, Lines, batch, binary, records, structured
+from data_platform.serving.exchange import answer, single
 from data_platform.serving.problems import MEDIA_TYPE, Problem, answer_problem
+from data_platform.serving.sender_counts import CountsEndpoint
 
 _MEMORY_BYTES = 64 << 20
 _QUOTA_RETRY_SECONDS = 5
 _DISK_RETRY_SECONDS = 5
 _NDJSON = ("application/x-ndjson", "application/ndjson")
-_ONLY_ONCE = (b"authorization", b"content-encoding", b"content-length", b"content-type")
 _log = logging.getLogger(__name__)
 
 
@@ -64,17 +65,17 @@ class Endpoint:
             return
         except Problem as problem:
             self.answers[str(problem.status.value)] += 1
-            await _answer(send, problem.status, problem.body(), {"content-type": MEDIA_TYPE, **problem.headers})
+            await answer(send, problem.status, problem.body(), {"content-type": MEDIA_TYPE, **problem.headers})
             return
         status = HTTPStatus.ACCEPTED if rows else HTTPStatus.OK
         self.answers[str(status.value)] += 1
         self.answers["events"] += rows
-        await _answer(send, status, b'{"accepted":%d}' % rows, {"content-type": "application/json"})
+        await answer(send, status, b'{"accepted":%d}' % rows, {"content-type": "application/json"})
 
     async def _take(self, scope: Scope, receive: Receive) -> int:
         if scope["method"] != "POST":
             raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "events are sent by POST", headers={"allow": "POST"})
-        headers = _single(scope["headers"])
+        headers = single(scope["headers"])
         await self.gate.require(headers.get(b"authorization"))
         limit = self.source.max_request_bytes
         declared = int(headers.get(b"content-length", limit))  # the server has checked that it is a number
@@ -148,11 +149,13 @@ def collector_app(sources: Sequence[PushSource]) -> FastAPI:
     """
     memory = MemoryBudget(_MEMORY_BYTES)
     endpoints: dict[str, Endpoint] = {}
+    counts: dict[str, CountsEndpoint] = {}
     for source in sources:
-        if source.path in endpoints:
+        if source.path in endpoints or source.path in counts or f"{source.path}/counts" in endpoints:
             raise ConfigurationError(f"two http_push entries have the path {source.path}; give one of them another")
         gate = BearerGate(source.token, source.keep_seconds)
         endpoints[source.path] = Endpoint(source=source, memory=memory, gate=gate, commits=GroupCommit(source.spool))
+        counts[f"{source.path}/counts"] = CountsEndpoint(counts=source.counts, gate=gate)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -162,7 +165,7 @@ def collector_app(sources: Sequence[PushSource]) -> FastAPI:
 
     app = FastAPI(title="Event collector", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.endpoints = endpoints
-    app.router.routes.extend(Route(path, endpoint) for path, endpoint in endpoints.items())
+    app.router.routes.extend(Route(path, endpoint) for path, endpoint in (endpoints | counts).items())
     app.add_api_route("/health", _health, summary="Whether the collector answers")
     app.add_exception_handler(HTTPException, answer_problem)
     describe(app, {endpoint.source.name: endpoint.source.path for endpoint in endpoints.values()})
@@ -173,26 +176,9 @@ async def _health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-def _single(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    found: dict[bytes, bytes] = {}
-    for name, value in headers:
-        if name in _ONLY_ONCE:
-            if name in found:
-                raise Problem(HTTPStatus.BAD_REQUEST, f"the header {name.decode()} is sent twice")
-            found[name] = value
-    return found
-
-
 def _full() -> Problem:
     return Problem(
         HTTPStatus.TOO_MANY_REQUESTS,
         "the spool is full until what it holds has been taken away; send this again later",
         headers={"retry-after": str(_QUOTA_RETRY_SECONDS)},
     )
-
-
-async def _answer(send: Send, status: HTTPStatus, body: bytes, headers: dict[str, str]) -> None:
-    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    raw.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": status.value, "headers": raw})
-    await send({"type": "http.response.body", "body": body})

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from data_platform.contracts.model import Contract
-from data_platform.contracts.types import TypeKind, quote_identifier
+from data_platform.contracts.types import TypeKind, quote_identifier, quote_text
 from data_platform.lakehouse.content_hash import row_digest
 from data_platform.transforms.projection import judged_select
 from data_platform.transforms.query import Query
@@ -93,7 +93,7 @@ def held_select(admission: Admission, reasons: str) -> str:
                CASE held.fate WHEN 'late' THEN 'allowed_lateness' ELSE array_to_string(held.failures, ',') END AS rules,
                held._batch_id AS batch_id, held._record_no AS record_no,
                to_json(raw_record)::VARCHAR AS record,
-               {_text(admission.contract.version)} AS contract_version
+               {quote_text(admission.contract.version)} AS contract_version
         FROM held
         JOIN ({record}) AS raw_record
           USING (_batch_id, _record_no)
@@ -189,7 +189,3 @@ def _decimals_as_text(raw: Contract) -> str:
     names = [quote_identifier(c.name) for c in raw.columns if c.type.kind is TypeKind.DECIMAL]
     texts = ", ".join(f"CAST({name} AS VARCHAR) AS {name}" for name in names)
     return f" REPLACE ({texts})" if texts else ""
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -33,13 +33,10 @@ class Graph:
             return self._sorted({n: (*self.inputs[n], *self.references.get(n, ())) for n in sorted(self.inputs)})
         except CycleError:
             pass  # references alone may run in a circle: they are then checked against the version before
-        try:
-            return self._sorted({name: self.inputs[name] for name in sorted(self.inputs)})
-        except CycleError as error:
-            circle = " → ".join(str(name) for name in error.args[1])
-            raise ConfigurationError(
-                f"datasets read each other in a circle: {circle}; break it with a dataset between"
-            ) from error
+        circle = _circle(self.inputs)
+        if circle:
+            raise ConfigurationError(_in_words(circle))
+        return self._sorted({name: self.inputs[name] for name in sorted(self.inputs)})
 
     def _sorted(self, after: Mapping[DatasetName, tuple[DatasetName, ...]]) -> tuple[DatasetName, ...]:
         return tuple(TopologicalSorter(after).static_order())
@@ -66,16 +63,33 @@ def read_graph(project: Project, *, cache: InputCache | None = None) -> Graph:
     return Graph(inputs, references)
 
 
+def sound_part(graph: Graph) -> Graph:
+    """The same graph without what is not there, and where datasets that read each other in a circle read nothing: for
+    those who only look at it.
+    """
+    inputs = {name: tuple(one for one in read if one in graph.inputs) for name, read in graph.inputs.items()}
+    while circle := _circle(inputs):
+        inputs |= dict.fromkeys(circle, ())
+    return Graph(inputs, graph.references)
+
+
+def query_faults(project: Project, *, cache: InputCache | None = None) -> list[Fault]:
+    """The faults of queries that cannot be read, or that read what is not there or themselves in a circle.
+
+    What else a query must not do keeps nobody from watching: that is found by `lint_project`, which takes longer.
+    """
+    inputs = {name: inputs_of(dataset, cache=cache) for name, dataset in project.datasets.items()}
+    there = project.datasets.keys() | project.unread
+    computed = {name: dataset for name, dataset in project.datasets.items() if dataset.sql_text is not None}
+    suspect = [name for name in computed if not inputs[name] or not there.issuperset(inputs[name])]
+    faults = [fault for name in suspect for fault in lint_dataset(project, computed[name])]
+    return [*faults, *_circle_faults(project, inputs)]
+
+
 def lint_project(project: Project) -> list[Fault]:
     """The faults of all queries."""
     faults = [fault for name in sorted(project.datasets) for fault in lint_dataset(project, project.datasets[name])]
-    graph = read_graph(project)
-    try:
-        known = {name: tuple(i for i in inputs if i in graph.inputs) for name, inputs in graph.inputs.items()}
-        _ = Graph(known, {}).order
-    except ConfigurationError as error:
-        faults.append(Fault(next(_sql_paths(project), "domains"), 1, str(error), "remove one of the reads"))
-    return faults
+    return [*faults, *_circle_faults(project, read_graph(project).inputs)]
 
 
 def inputs_of(dataset: Dataset, *, cache: InputCache | None = None) -> tuple[DatasetName, ...]:
@@ -99,5 +113,22 @@ def _references(dataset: Dataset) -> list[Reference]:
     return [*own, *dataset.contract.references]
 
 
-def _sql_paths(project: Project) -> Iterator[str]:
-    return (str(dataset.sql_path) for dataset in project.datasets.values() if dataset.sql_path)
+def _circle_faults(project: Project, inputs: Mapping[DatasetName, tuple[DatasetName, ...]]) -> Iterator[Fault]:
+    circle = _circle({name: tuple(one for one in read if one in inputs) for name, read in inputs.items()})
+    if circle:
+        path = next(str(dataset.sql_path) for name in circle if (dataset := project.datasets[name]).sql_path)
+        yield Fault(path, 1, _in_words(circle), "remove one of the reads")
+
+
+def _circle(inputs: Mapping[DatasetName, tuple[DatasetName, ...]]) -> tuple[DatasetName, ...]:
+    """Datasets that read each other in a circle, the first again at the end; none where there is no circle."""
+    try:
+        TopologicalSorter({name: inputs[name] for name in sorted(inputs)}).prepare()
+    except CycleError as error:
+        return tuple(error.args[1])
+    return ()
+
+
+def _in_words(circle: tuple[DatasetName, ...]) -> str:
+    names = " → ".join(map(str, circle))
+    return f"datasets read each other in a circle: {names}; break it with a dataset between"

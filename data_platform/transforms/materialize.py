@@ -4,7 +4,6 @@ was first. What each materialization computes is in `admit`, `keep_history` and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -14,7 +13,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 
 from data_platform.contracts.days import DayRange
 from data_platform.contracts.domains import Dataset, Project
-from data_platform.contracts.model import Contract, DatasetName, Delivery, Layer, Materialization, Severity
+from data_platform.contracts.model import Contract, DatasetName, Delivery, Materialization, Severity
 from data_platform.contracts.rules import Rule, rules_of
 from data_platform.contracts.schema import arrow_schema
 from data_platform.costs.metering import Meter
@@ -24,7 +23,6 @@ from data_platform.errors import (
     ConfigurationError,
     ContractViolation,
     PlatformError,
-    UpstreamBlocked,
 )
 from data_platform.governance.redaction import redactor
 from data_platform.lakehouse.duck import Engine, register_snapshot
@@ -35,7 +33,7 @@ from data_platform.metastore.engine import Metastore
 from data_platform.observability.tracing.finding import news_of
 from data_platform.observability.tracing.spans import current, span
 from data_platform.observability.tracing.tracer import UNTRACED, Tracer
-from data_platform.publication.candidate import Candidate, Change, Published, Run, size_of
+from data_platform.publication.candidate import Candidate, Change, Published, Run
 from data_platform.publication.heads import Heads
 from data_platform.publication.lease import Leases
 from data_platform.publication.publish import Publisher
@@ -50,6 +48,7 @@ from data_platform.transforms.basis import Wanted, find_basis
 from data_platform.transforms.complete_days import complete_days
 from data_platform.transforms.keep_history import history_ledger, keep_history
 from data_platform.transforms.lint import ONE_TO_ONE
+from data_platform.transforms.pinned import Pinned, pin, refuse_blocked
 from data_platform.transforms.projection import raw_rules
 from data_platform.transforms.query import Query
 from data_platform.transforms.recipe import completed, fingerprint, query_of
@@ -57,28 +56,22 @@ from data_platform.transforms.relations import qualified
 from data_platform.transforms.replacement import Target, replace_partitions, replace_table
 
 _DECISIONS = "decided_rows"
-_EVENT_DATE = "_event_date"
 
 
-@dataclass(frozen=True, slots=True)
-class _Pinned:
-    """The inputs at the versions that this run reads."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    """What one attempt works with.
 
-    snapshots: Mapping[DatasetName, Snapshot]
-    decisions: Snapshot
+    Attributes:
+        dataset: its contract completed with what follows from its inputs.
+        target: its table as it stands.
+    """
 
-    @property
-    def versions(self) -> dict[str, int]:
-        return {str(name): snapshot.version for name, snapshot in self.snapshots.items()}
-
-    def bytes_to_read(self, days: DayRange | None) -> int:
-        """Of the files that a run over `days` has to look at."""
-        return sum(
-            sum(file.size_bytes for file in snapshot.overlapping(_EVENT_DATE, days.start, days.last))
-            if days is not None and _EVENT_DATE in snapshot.schema.names
-            else snapshot.size_bytes
-            for snapshot in self.snapshots.values()
-        )
+    dataset: Dataset
+    query: Query
+    target: Target
+    pinned: Pinned
+    days: DayRange | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +123,7 @@ class Materializer:
             run = replace(run, started_at=self.recorder.clock.now(), days=days, traceparent=step.traceparent)
             self.recorder.started(str(name), run)
             try:
-                with self.leases.hold(_ref(name).path):
+                with self.leases.hold(TableRef.of(name).path):
                     return self._attempt(dataset, run, days)
             except BaseException as error:
                 self.recorder.failed(str(name), run, error, is_blocked=isinstance(error, ContractViolation))
@@ -138,7 +131,7 @@ class Materializer:
 
     def _news(self, dataset: Dataset) -> tuple[str, ...]:
         """The traceparents of what the step goes on from; a run around it in this process goes on from it already."""
-        if current() is not None:
+        if current() is not None or not self.tracer.sinks:
             return ()
         with suppress(PlatformError):  # a query that cannot be read is told by the attempt
             return news_of(self.metastore, str(dataset.name), map(str, query_of(dataset).inputs))
@@ -154,8 +147,8 @@ class Materializer:
         query = query_of(dataset)
         dataset = completed(self.project, dataset, query)
         with span("pin"):
-            pinned = self._pin(dataset, query)
-            self._refuse_blocked_inputs(dataset, query, days)
+            pinned = pin(dataset, query, lake=self.lake, heads=self.heads)
+            refuse_blocked(dataset, query, days, metastore=self.metastore)
         came_in = pinned.bytes_to_read(days)
         count(read=came_in)
         with self.engine.session() as con:
@@ -163,7 +156,8 @@ class Materializer:
                 for name, snapshot in pinned.snapshots.items():
                     register_snapshot(con, str(name), snapshot)
                 target = self._target(dataset)
-                computed = self._compute(con, dataset, query, target, pinned, days)
+                attempt = _Attempt(dataset=dataset, query=query, target=target, pinned=pinned, days=days)
+                computed = self._compute(con, attempt)
             outcome = computed.outcome or Outcome()
             candidate = Candidate(
                 contract=dataset.contract,
@@ -179,88 +173,58 @@ class Materializer:
                 fates=self._fate_results(dataset, query, outcome),
                 partitions=computed.partitions,
                 targets=self._targets(dataset, pinned),
-                input_sizes={str(name): size_of(snapshot.files) for name, snapshot in pinned.snapshots.items()},
+                input_sizes=pinned.sizes,
             )
             published = self.publisher.publish(con, candidate)
         count(logical_in=came_in)
         return published
 
-    def _pin(self, dataset: Dataset, query: Query) -> _Pinned:
-        snapshots = {}
-        for name in query.inputs:
-            snapshots[name] = self.heads.for_reading(self.lake.table(_ref(name)))
-            if not was_published(snapshots[name]):
-                verb = "ingest" if name.layer is Layer.RAW else "materialize"
-                raise UpstreamBlocked(f"{dataset.name}: its input {name} has no version yet; {verb} it first")
-        decisions = self.heads.for_reading(self.lake.table(_ref(dataset.name, Zone.DECISIONS)))
-        return _Pinned(snapshots, decisions)
-
-    def _refuse_blocked_inputs(self, dataset: Dataset, query: Query, days: DayRange | None) -> None:
-        bounded = days is not None and dataset.contract.materialization is Materialization.PARTITION
-        low, high = (str(days.start), str(days.last)) if bounded and days else (str(date.min), str(date.max))
-        for name in query.inputs:
-            stuck = self.metastore.partitions.blocked_in(str(name), low=low, high=high)
-            if stuck:
-                which = ", ".join(entry.partition for entry in stuck[:5])
-                raise UpstreamBlocked(
-                    f"{dataset.name}: upstream blocked, {len(stuck)} partitions of {name} are not published ({which}); "
-                    f"mend them, or run the other partitions alone"
-                )
-
     def _target(self, dataset: Dataset) -> Target:
-        table = self.lake.table(_ref(dataset.name))
+        table = self.lake.table(TableRef.of(dataset.name))
         head = self.heads.for_writing(table)  # first: a torn head that nobody acknowledged has to be out of the way
         self.recovery.catch_up(table)
         base = ensure_shape(table, arrow_schema(dataset.contract), head, recorder=self.recorder)
         return Target(contract=dataset.contract, table=table, base=base)
 
-    def _compute(
-        self,
-        con: DuckDBPyConnection,
-        dataset: Dataset,
-        query: Query,
-        target: Target,
-        pinned: _Pinned,
-        days: DayRange | None,
-    ) -> _Computed:
+    def _compute(self, con: DuckDBPyConnection, attempt: _Attempt) -> _Computed:
+        dataset, query, target = attempt.dataset, attempt.query, attempt.target
         match dataset.contract.materialization:
             case Materialization.ADMIT:
-                plan = self._plan(con, query, target, pinned, days)
+                plan = self._plan(con, attempt)
                 main, side, outcome = admit(con, plan)
                 return _Computed(main, side, ledger(con, plan, outcome), outcome)
             case Materialization.MERGE | Materialization.SCD2:
-                return self._keep_history(con, dataset, self._plan(con, query, target, pinned, None), pinned)
+                return self._keep_history(con, replace(attempt, days=None))
             case Materialization.PARTITION:
-                if days is None:
+                if attempt.days is None:
                     raise ConfigurationError(f"{dataset.name} is materialized by partition: name a range of days")
-                return _Computed(*_without_side(replace_partitions(con, query, target, days)))
+                return _Computed(*_without_side(replace_partitions(con, query, target, attempt.days)))
             case _:
                 return _Computed(*_without_side(replace_table(con, query, target)))
 
-    def _keep_history(self, con: DuckDBPyConnection, dataset: Dataset, plan: AdmitPlan, pinned: _Pinned) -> _Computed:
+    def _keep_history(self, con: DuckDBPyConnection, attempt: _Attempt) -> _Computed:
+        plan, dataset, pinned = self._plan(con, attempt), attempt.dataset, attempt.pinned
         raw = pinned.snapshots[plan.raw.name]
         wanted = Wanted(fingerprint=fingerprint(self.project, dataset), raw=raw, decisions=pinned.decisions)
-        basis = find_basis(self.metastore, self.lake.table(_ref(dataset.name, Zone.DECISIONS)), plan, wanted)
+        basis = find_basis(self.metastore, self.lake.table(TableRef.of(dataset.name, Zone.DECISIONS)), plan, wanted)
         amended = amend_history(con, plan, basis) if basis else None
         main, side, outcome = amended or keep_history(con, plan, self._complete_days(plan.raw, raw))
         return _Computed(main, side, history_ledger(outcome), outcome)
 
-    def _plan(
-        self, con: DuckDBPyConnection, query: Query, target: Target, pinned: _Pinned, days: DayRange | None
-    ) -> AdmitPlan:
-        raw = query.inputs[0]
-        side = self.lake.table(_ref(target.contract.name, Zone.HELD))
+    def _plan(self, con: DuckDBPyConnection, attempt: _Attempt) -> AdmitPlan:
+        raw, target, decided = attempt.query.inputs[0], attempt.target, attempt.pinned.decisions
+        side = self.lake.table(TableRef.of(target.contract.name, Zone.HELD))
         held = ensure_shape(side, HELD_TABLE, self.heads.side_for_writing(side, target.base), recorder=self.recorder)
         decisions = None
-        if pinned.decisions.version >= 0:
-            con.execute(f"CREATE OR REPLACE TEMP VIEW {_DECISIONS} AS {pinned.decisions.scan()}")
+        if decided.version >= 0:
+            con.execute(f"CREATE OR REPLACE TEMP VIEW {_DECISIONS} AS {decided.scan()}")
             decisions = _DECISIONS
         return AdmitPlan(
-            query=query,
+            query=attempt.query,
             raw=self.project.dataset(raw).contract,
             target=target,
             held=Held(table=side, base=held),
-            days=days if target.day else None,
+            days=attempt.days if target.day else None,
             raw_table=qualified(raw),
             decisions=decisions,
         )
@@ -268,17 +232,17 @@ class Materializer:
     def _complete_days(self, raw: Contract, snapshot: Snapshot) -> tuple[date, ...]:
         if raw.delivery is not Delivery.SNAPSHOT:
             return ()
-        table = self.lake.table(_ref(raw.name))
+        table = self.lake.table(TableRef.of(raw.name))
         if table.version() == snapshot.version:
             self.recovery.catch_up(table)  # the ledger of a commit that a crash left unrecorded
         return complete_days(self.metastore, raw, version=snapshot.version)
 
-    def _targets(self, dataset: Dataset, pinned: _Pinned) -> dict[DatasetName, str]:
+    def _targets(self, dataset: Dataset, pinned: Pinned) -> dict[DatasetName, str]:
         targets: dict[DatasetName, str] = {}
         for rule in rules_of(dataset.contract):
             if rule.reference is not None:
                 name = rule.reference.target
-                snapshot = pinned.snapshots.get(name) or self.heads.for_reading(self.lake.table(_ref(name)))
+                snapshot = pinned.snapshots.get(name) or self.heads.for_reading(self.lake.table(TableRef.of(name)))
                 if was_published(snapshot):
                     targets[name] = snapshot.scan(rule.reference.target_columns)
         return targets
@@ -306,7 +270,3 @@ def _without_side(
     computed: tuple[Change, tuple[PartitionCount, ...]],
 ) -> tuple[Change, None, tuple[PartitionCount, ...]]:
     return computed[0], None, computed[1]
-
-
-def _ref(name: DatasetName, zone: Zone | None = None) -> TableRef:
-    return TableRef(zone or Zone(name.layer.value), name.domain, name.name)

@@ -58,6 +58,8 @@ def read_query(text: str) -> Query:
         statements = [s for s in sqlglot.parse(text, read="duckdb") if s is not None]
     except SqlglotError as error:
         raise UnreadableQuery(f"the SQL does not parse: {_first_line(error)}") from error
+    except RecursionError as error:
+        raise UnreadableQuery("the SQL does not parse: it is nested too deeply") from error
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise UnreadableQuery("the file must hold exactly one SELECT")
     tree = statements[0]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 
 from duckdb import DuckDBPyConnection
 
-from data_platform.contracts.days import DayRange
+from data_platform.contracts.days import DayRange, beginning_of
 from data_platform.contracts.event_day import utc_day
 from data_platform.contracts.model import Contract
 from data_platform.contracts.types import TypeKind
@@ -42,7 +42,7 @@ class Target:
         low: date = days.start
         high: date = days.last
         if self.contract.column(column).type.kind is TypeKind.TIMESTAMP:
-            low, high = _midnight(days.start), _midnight(days.end)
+            low, high = beginning_of(days.start), beginning_of(days.end)
         files = self.base.overlapping(column, low, high)
         return files, f"SELECT * FROM ({self.base.scan_files(files)}) WHERE {within(self.day, days)} IS NOT TRUE"
 
@@ -112,7 +112,3 @@ def day_of(contract: Contract) -> str | None:
 def published_rows(partition: str, rows: int) -> PartitionCount:
     """The ledger line of a partition that is computed from published data: there is no raw row to account for."""
     return PartitionCount(partition=partition, source=rows, fates={"curated": rows})
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

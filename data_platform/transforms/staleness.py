@@ -100,7 +100,7 @@ class Staleness:
 
     def _decided_since(self, name: DatasetName, version: int) -> Iterator[date]:
         """The event dates that later decisions may be about, by the bounds of the files that hold them."""
-        table = self.lake.table(TableRef(Zone.DECISIONS, name.domain, name.name))
+        table = self.lake.table(TableRef.of(name, Zone.DECISIONS))
         newest = self._heads.newest(table)
         if newest <= version:
             return
@@ -128,10 +128,10 @@ class Staleness:
         return self._published_by[key]
 
     def _decisions(self, name: DatasetName) -> int:
-        return self._heads.newest(self.lake.table(TableRef(Zone.DECISIONS, name.domain, name.name)))
+        return self._heads.newest(self.lake.table(TableRef.of(name, Zone.DECISIONS)))
 
     def _version(self, name: DatasetName) -> int:
-        return self._heads.newest(self.lake.table(TableRef(Zone(name.layer.value), name.domain, name.name)))
+        return self._heads.newest(self.lake.table(TableRef.of(name)))
 
     @property
     def _heads(self) -> Heads:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 from data_platform_tests.end_to_end.kiosk_files import write_kiosk, write_late_orders
 from data_platform_tests.end_to_end.walking import at, hashes, walk
 

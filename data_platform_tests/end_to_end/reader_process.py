@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from data_platform.lakehouse.table_ref import TableRef
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 from data_platform_tests.end_to_end.walking import at
 
 COLUMNS = "order_date::VARCHAR, currency, orders_count, quantity, least_quantity, amount::VARCHAR"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from data_platform.metastore.tables import FileOutcome
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 from data_platform_tests.end_to_end.kiosk_files import ORDER_COLUMNS, order, write_orders
 from data_platform_tests.end_to_end.processes import reading
 from data_platform_tests.end_to_end.reader_process import read_served, read_warehouse

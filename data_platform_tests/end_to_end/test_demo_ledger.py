@@ -15,7 +15,7 @@ import pytest
 import data_platform
 from data_platform.metastore.tables import FileOutcome
 from data_platform.samples.late_drop import deliver_late_drop
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 from data_platform_tests.end_to_end.walking import at, fates, open_ledgers, repeated_places, rows, walk
 
 COMMERCE = Path(data_platform.__file__).parent / "domains"

@@ -11,7 +11,7 @@ import pytest
 
 from data_platform.lakehouse.table_ref import Zone
 from data_platform.metastore.tables import FileOutcome
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 from data_platform_tests.end_to_end.conftest import CleanRun
 from data_platform_tests.end_to_end.kiosk_files import write_members, write_prices, write_ratings
 from data_platform_tests.end_to_end.walking import (

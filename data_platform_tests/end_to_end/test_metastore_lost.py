@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from data_platform.cli.repairs import repair_all
 from data_platform.metastore.tables import METADATA
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 from data_platform_tests.end_to_end.conftest import CleanRun
 from data_platform_tests.end_to_end.walking import at, hashes, open_ledgers, repeated_places, versions, walk
 

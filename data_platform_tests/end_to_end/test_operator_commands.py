@@ -92,6 +92,14 @@ def test_a_query_masks_classified_columns_unless_told_and_leaves_audit_lines(typ
     assert set(newest.tables) == {"curated.bakery.orders"}
 
 
+def test_a_query_that_fails_over_a_value_does_not_tell_what_the_masks_hide(typed: Type) -> None:
+    code, _, err = typed("query", "SELECT CAST(customer_email AS INTEGER) FROM curated.bakery.orders")
+    assert code == 2
+    assert "customer_email" in err
+    assert "@example.com" not in err
+    assert 'column "order_it"' in typed("query", "SELECT order_it FROM curated.bakery.orders")[2]
+
+
 def test_held_rows_are_listed_without_what_is_classified(typed: Type) -> None:
     (row,) = _json(typed, "quarantine", "list", "curated.bakery.orders")
     assert (row["record_no"], row["rules"]) == (3, "quantity_bounds")

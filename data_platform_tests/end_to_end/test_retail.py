@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import data_platform_tests
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 from data_platform_tests.end_to_end.walking import at, fates, open_ledgers, repeated_places, rows, walk
 
 DOMAINS = Path(data_platform_tests.__file__).parent / "domains"

@@ -16,7 +16,7 @@ from data_platform.contracts.days import DayRange
 from data_platform.errors import DamagedTable
 from data_platform.lakehouse.delta_log import entry_key
 from data_platform.lakehouse.table_ref import TableRef
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 from data_platform_tests.end_to_end.conftest import CleanRun
 from data_platform_tests.end_to_end.dying_process import EXIT_CODE
 from data_platform_tests.end_to_end.processes import start

@@ -12,7 +12,7 @@ from data_platform.errors import CommitConflict
 from data_platform.lakehouse.compaction import compact
 from data_platform.lakehouse.table_ref import Zone
 from data_platform.publication.publish import new_file_name
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 from data_platform_tests.end_to_end.conftest import CleanRun
 from data_platform_tests.end_to_end.dying_process import EXIT_CODE
 from data_platform_tests.end_to_end.processes import finish, start

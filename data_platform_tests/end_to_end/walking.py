@@ -19,7 +19,7 @@ from data_platform.lakehouse.snapshots import Snapshot
 from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.publication.candidate import Published
 from data_platform.settings import load_settings
-from data_platform.wiring import Platform, open_platform
+from data_platform.wiring.platform import Platform, open_platform
 
 KIOSK_DOMAINS = Path(__file__).parent / "domains"
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)

@@ -125,9 +125,3 @@ def accept(table: str, reason: str) -> int:
 def reject(table: str, reason: str, yes: bool) -> int:
     """Take TABLE back to what was recorded, or move it out of the way if no contract describes it. Deletes nothing."""
     return work("catalog_scan:reject", table=table, reason=reason, yes=yes)
-
-
-@catalog.command()
-def metrics() -> int:
-    """Print the coverage and the findings of the newest scan in Prometheus' text format."""
-    return work("catalog_scan:metrics")

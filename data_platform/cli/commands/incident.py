@@ -44,14 +44,14 @@ def ack(incident_id: str, note: str, who: str | None) -> int:
 @click.option("--reason", required=True, help="Why it is over; kept with your name.")
 @options.acting
 def resolve(incident_id: str, reason: str, who: str | None) -> int:
-    """End an incident. What still fails brings it back; a breach or a failed run of the past does not."""
+    """End an incident. What fails now brings it back; of what happened once, only what is new."""
     return work("incident:resolve", incident_id=incident_id, reason=reason, who=who)
 
 
 @incident.command()
 @click.option("--ticket", required=True, help="Where the planned work is written down.")
-@click.option("--scope", required=True, help="A dataset, a domain, or a pattern such as served.shop.*")
-@click.option("--for", "lasts", required=True, help="How long from now: 30m, 2h, 1d; at most 14 days.")
+@click.option("--scope", required=True, help="A dataset, DATASET/SOURCE, a domain, an alert, or served.shop.*")
+@click.option("--for", "lasts", required=True, help="How long from now: 30m, 2h, 1d; at most 7 days.")
 @click.option("--reason", default="", help="What is being done.")
 @options.acting
 def suppress(ticket: str, scope: str, lasts: str, reason: str, who: str | None) -> int:

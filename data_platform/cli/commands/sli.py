@@ -31,6 +31,13 @@ def show(name: str, dataset: str | None, limit: int, as_json: bool) -> int:
 
 
 @sli.command()
+@click.argument("name", metavar="SLI")
+def explain(name: str) -> int:
+    """Print how an indicator is computed, what could fool it, and which test shows that it is not fooled."""
+    return work("sli:explain", name=name)
+
+
+@sli.command()
 @options.as_json
 def measure(as_json: bool) -> int:
     """Measure everything now, as the watch does every few seconds."""
@@ -40,5 +47,5 @@ def measure(as_json: bool) -> int:
 @sli.command()
 @options.as_json
 def publish(as_json: bool) -> int:
-    """Publish what was measured as the datasets served.platform.*, as upkeep does every night."""
+    """Publish what was measured as the datasets served.platform.*, as happens every hour. Writes only what changed."""
     return work("sli:publish", as_json=as_json)

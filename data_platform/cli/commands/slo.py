@@ -84,7 +84,8 @@ def evaluate(as_json: bool) -> int:
 def deploy_gate(datasets: tuple[str, ...], override: str | None, strict: bool, as_json: bool) -> int:
     """Ask whether DATASETS (all without any) may be changed now.
 
-    Ends with 1 if their error budget, or that of anything that reads them, goes more than twice as fast as promised.
+    Ends with 1 if their error budget, or that of anything that reads them, goes more than twice as fast as promised, or
+    if nothing is left of it.
     """
     return work("deploy_gate:ask_gate", datasets=datasets, override=override, is_strict=strict, as_json=as_json)
 

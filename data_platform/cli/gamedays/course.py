@@ -140,4 +140,4 @@ class Course:
     def _snapshot(self) -> Snapshot:
         name = DatasetName.parse(self.served)
         platform = self.scene.platform
-        return platform.heads.for_reading(platform.lake.table(TableRef(Zone.SERVED, name.domain, name.name)))
+        return platform.heads.for_reading(platform.lake.table(TableRef.of(name, Zone.SERVED)))

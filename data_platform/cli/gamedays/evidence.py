@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from data_platform.clock import Clock
-from data_platform.wiring import code_version
+from data_platform.wiring.machine import code_version
 
 
 class Stage(StrEnum):

@@ -20,7 +20,7 @@ from data_platform.cli.refresh import Refreshed, refresh
 from data_platform.clock import SystemClock
 from data_platform.metastore.incidents import IncidentEntry
 from data_platform.settings import load_settings
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 DOMAIN = "gameday"
 AGREED = "order_id,ordered_at,customer_email,quantity,amount"

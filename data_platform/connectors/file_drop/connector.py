@@ -7,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from data_platform.connectors.file_drop.control_totals import promises
 from data_platform.connectors.file_drop.places import DroppedFile, FilePlace, LocalFolder, as_text
 from data_platform.connectors.options import Options, read_options
-from data_platform.connectors.protocol import Delivery, IsKnown, Place, Poll, Promise
+from data_platform.connectors.protocol import Delivery, IsKnown, Place, Poll, Promise, Taken
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.credentials import Credential, CredentialRef
 from data_platform.errors import ConfigurationError
@@ -62,6 +63,7 @@ class FileDrop:
 
     version = "file_drop/1"
     identity = Identity.CONTENT
+    count_every = timedelta(0)
 
     def __init__(self, entry: ConnectorEntry, place: Place) -> None:
         self._name = entry.name
@@ -109,7 +111,7 @@ class FileDrop:
     def close(self) -> None:
         """Nothing is open."""
 
-    def promises(self) -> Iterable[Promise]:
+    def promises(self, taken: Taken) -> Iterable[Promise]:
         """What the control totals say."""
         return () if self._totals is None else promises(self._totals, self._clock.now())
 

@@ -6,18 +6,20 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
 
+from data_platform.connectors.http_push.declared_counts import DeclaredCounts, promises
 from data_platform.connectors.http_push.senders import take_senders
 from data_platform.connectors.http_push.spool_reader import SpoolPlace, SpoolReader
 from data_platform.connectors.http_push.write_ahead import WriteAhead
 from data_platform.connectors.options import Options, read_options
-from data_platform.connectors.protocol import IsKnown, Place, Poll
+from data_platform.connectors.protocol import IsKnown, Place, Poll, Promise, Taken
 from data_platform.connectors.spool_file import SpoolFile
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.credentials import Credential, CredentialRef
@@ -48,6 +50,7 @@ class HttpPushOptions(Options):
         quota_bytes: how much may wait on disk before senders are told to wait.
         max_request_bytes: how large a request may be, as sent and unpacked.
         segment_bytes: of the spool's files, which are deleted whole; at most a quarter of the quota.
+        count_every: how often what senders stated is held against what came.
     """
 
     token: CredentialRef
@@ -56,6 +59,7 @@ class HttpPushOptions(Options):
     quota_bytes: int = Field(default=1 << 30, ge=1 << 16)
     max_request_bytes: int = Field(default=4 << 20, ge=1024)
     segment_bytes: int | None = Field(default=None, gt=0)
+    count_every: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(0))
 
     @field_validator("path")
     @classmethod
@@ -85,6 +89,8 @@ class HttpPush:
         self._folder = folder = _spool_folder(entry, place)
         self._reader = SpoolReader(folder)
         self._taken = folder / "taken"
+        self._clock = place.clock
+        self.count_every = self._options.count_every
 
     def poll(self, position: Mapping[str, Json], is_known: IsKnown) -> Poll | None:
         """The events that came after `position`, as one file; waits up to a second for the first of them."""
@@ -122,6 +128,10 @@ class HttpPush:
                 "holds, and `--from N` from its segment N on; raw may hold some of it already"
             )
         return place.to_position()
+
+    def promises(self, taken: Taken) -> Iterable[Promise]:
+        """What the senders stated; without a statement nothing is known of what they sent."""
+        return promises(self._folder, taken, self._clock.now())
 
     def close(self) -> None:
         """Nothing: no file stays open between polls."""
@@ -174,6 +184,7 @@ class PushSource:
     token: Credential
     keep_seconds: float
     spool: WriteAhead
+    counts: DeclaredCounts
 
 
 def open_push_source(entry: ConnectorEntry, place: Place) -> PushSource:
@@ -186,6 +197,11 @@ def open_push_source(entry: ConnectorEntry, place: Place) -> PushSource:
     """
     options = read_options(HttpPushOptions, entry)
     largest = options.quota_bytes // _SEGMENTS_IN_QUOTA
+    spool = WriteAhead(
+        _spool_folder(entry, place),
+        quota_bytes=options.quota_bytes,
+        segment_bytes=options.segment_bytes or min(_SEGMENT_BYTES, largest),
+    )
     return PushSource(
         name=entry.name,
         path=options.path or f"/ingest/{entry.name}",
@@ -193,11 +209,8 @@ def open_push_source(entry: ConnectorEntry, place: Place) -> PushSource:
         max_request_bytes=options.max_request_bytes,
         token=Credential(options.token, place.clock),
         keep_seconds=1.0 if options.token.command is None else 30.0,  # a command costs a process each time
-        spool=WriteAhead(
-            _spool_folder(entry, place),
-            quota_bytes=options.quota_bytes,
-            segment_bytes=options.segment_bytes or min(_SEGMENT_BYTES, largest),
-        ),
+        spool=spool,
+        counts=DeclaredCounts(spool, place.clock),
     )
 
 

@@ -69,6 +69,12 @@ class WriteAhead:
             self._lock_file.close()
             raise
 
+    @property
+    def rows(self) -> int:
+        """How many rows are on disk since the spool began."""
+        with self._mutex:
+            return self._rows
+
     def admit(self, size_bytes: int) -> None:
         """Whether that much more may be appended.
 

@@ -6,19 +6,22 @@ Every poll holds the position against what the brokers still have, so that a gap
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from typing import Any
 
 from confluent_kafka import Message
 
 from data_platform.connectors.kafka import offsets as kafka_offsets
 from data_platform.connectors.kafka.client import Topic
+from data_platform.connectors.kafka.counts import PositionCounts, lost
 from data_platform.connectors.kafka.member import Member
 from data_platform.connectors.kafka.offsets import Extent, offsets_of, position_of, require_no_gap
 from data_platform.connectors.kafka.options import KafkaOptions, Start
 from data_platform.connectors.kafka.records import RecordFiles
+from data_platform.connectors.kafka.recount import Recount, Spans
 from data_platform.connectors.options import read_options
-from data_platform.connectors.protocol import IsKnown, Place, Poll
+from data_platform.connectors.protocol import IsKnown, Place, Poll, Promise, Taken
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.credentials import Credential
 from data_platform.errors import ConfigurationError, SourceUnavailable
@@ -43,6 +46,7 @@ class Kafka:
         self._place = place
         security = self._options.security
         self.credential = Credential(security.password, place.clock) if security and security.password else None
+        self.count_every = self._options.count_every
         self._given: str | None = None
         self._topic: Topic | None = None
         self._member: Member | None = None
@@ -99,6 +103,22 @@ class Kafka:
         if form == "time":
             return position_of(kafka_offsets.from_answers(self._looked_up().at(moment, extents), extents))
         return position_of({p: e.low if form == Start.EARLIEST else e.high for p, e in extents.items()})
+
+    def promises(self, taken: Taken) -> Iterable[Promise]:
+        """What the topic held between the positions of the batches since it was asked last; see `counts`."""
+        counts = PositionCounts(
+            taken=taken,
+            source=self._entry.name,
+            now=self._place.clock.now(),
+            extents=self._extents_aside,
+            recount=self._recount,
+            most_records=self._options.count_records,
+        )
+        return counts.promises()
+
+    def lost(self, position: Mapping[str, Json]) -> int | None:
+        """How many offsets after a position are gone."""
+        return lost(position, self._extents())
 
     def close(self) -> None:
         """Leaves the group."""
@@ -166,6 +186,14 @@ class Kafka:
     def _extents(self) -> dict[int, Extent]:
         self._prove()
         return self._looked_up().extents()
+
+    def _extents_aside(self) -> dict[int, Extent]:
+        with closing(Topic(self._client_config(), self._options.topic)) as topic:
+            return topic.extents()
+
+    def _recount(self, spans: Spans) -> int | None:
+        with closing(Recount(self._client_config(), self._options.topic)) as reader:
+            return reader.records(spans)
 
     def _looked_up(self) -> Topic:
         if self._topic is None:

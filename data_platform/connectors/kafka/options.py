@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ class KafkaOptions(Options):
         start: counts only while there is no batch at all; `latest` is made offsets at once.
         linger_seconds: how long a poll collects after its first record.
         fields: what Kafka knows about a record, as fields of it.
+        count_every: how often what was taken is held against the offsets of the topic.
+        count_records: how many offsets are read once more each time, where offsets alone prove nothing; 0: none.
     """
 
     bootstrap: str = Field(pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")
@@ -74,6 +77,8 @@ class KafkaOptions(Options):
     max_batch_records: int = Field(default=500_000, gt=0)
     linger_seconds: float = Field(default=1.0, ge=0, le=60)
     fields: RecordFields = RecordFields()
+    count_every: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(0))
+    count_records: int = Field(default=100_000, ge=0)
 
     def client_config(self, *, group: str, folder: Path, password: str | None) -> dict[str, Any]:
         """The configuration of librdkafka.

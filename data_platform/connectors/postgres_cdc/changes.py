@@ -9,6 +9,7 @@ from datetime import datetime
 from data_platform.connectors.postgres_cdc import pgoutput
 from data_platform.connectors.postgres_cdc.catalog import Catalog
 from data_platform.connectors.postgres_cdc.envelopes import Fields, Layout, Moment, Origin, change, message
+from data_platform.connectors.postgres_cdc.live_rows import LiveRows
 from data_platform.connectors.postgres_cdc.pgoutput import UNCHANGED, Field, Relation, Row
 from data_platform.connectors.postgres_cdc.replication import Record
 from data_platform.connectors.postgres_cdc.values import reading_of
@@ -25,6 +26,7 @@ class Changes:
         table_oid: tells the table also after it was renamed.
         position: changes that were committed before it are known.
         seen: every transaction that committed before it has been read whole.
+        live: the rows that the table has after what was read.
     """
 
     origin: Origin
@@ -32,6 +34,7 @@ class Changes:
     catalog: Catalog
     position: int
     now: Clock
+    live: LiveRows = field(default_factory=LiveRows)
     seen: int = field(init=False)
     _layouts: dict[int, Layout | None] = field(default_factory=dict)
     _begin: pgoutput.Begin | None = None
@@ -70,6 +73,7 @@ class Changes:
             for op, before, after in self._changes(what):
                 moment = self._next(record.lsn)
                 if moment is not None:
+                    self.live.note(op)
                     yield change(self.origin, moment, op, before=before, after=after)
 
     def _changes(

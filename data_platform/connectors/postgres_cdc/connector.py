@@ -7,18 +7,19 @@ a consumer that stops makes the source's disk fill: `kept_log` is asked for from
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import psycopg
-from pydantic import Field
 
-from data_platform.connectors.options import Options, read_options
+from data_platform.connectors.options import read_options
 from data_platform.connectors.postgres_cdc.catalog import Catalog, TableName
 from data_platform.connectors.postgres_cdc.changes import Changes
+from data_platform.connectors.postgres_cdc.counts import TableCounts
 from data_platform.connectors.postgres_cdc.envelopes import Origin
+from data_platform.connectors.postgres_cdc.live_rows import LiveRows
 from data_platform.connectors.postgres_cdc.lsn import lsn_number, lsn_text
+from data_platform.connectors.postgres_cdc.options import NAME_LENGTH, PostgresCdcOptions
 from data_platform.connectors.postgres_cdc.replication import ReplicationStream
 from data_platform.connectors.postgres_cdc.slot import (
     SlotState,
@@ -31,46 +32,20 @@ from data_platform.connectors.postgres_cdc.slot import (
 from data_platform.connectors.postgres_cdc.snapshot import Snapshot, begin_snapshot
 from data_platform.connectors.postgres_cdc.source import Connection, PostgresSource
 from data_platform.connectors.postgres_cdc.stream import ChangeStream
-from data_platform.connectors.protocol import IsKnown, Place, Poll
+from data_platform.connectors.postgres_cdc.table_count import KeptCount
+from data_platform.connectors.protocol import IsKnown, Place, Poll, Promise, Taken
 from data_platform.connectors.spool_file import SpoolFile
 from data_platform.contracts.domain_files import ConnectorEntry
-from data_platform.credentials import Credential, CredentialRef
+from data_platform.credentials import Credential
 from data_platform.errors import ConfigurationError, SourceUnavailable
 from data_platform.lakehouse.landing import Identity, Json
 from data_platform.observability.kept_log import KeptLog
 
-_NAME_LENGTH = 63  # of PostgreSQL's identifiers
 _MINIMUM_VERSION = 140000
 # A position that moves is a manifest; one for every step of an idle table would be too many.
 _IDLE_STEP_BYTES = 16 << 20
 _IDLE_STEP = timedelta(minutes=1)
 _LOOK_EVERY = timedelta(minutes=1)
-
-
-class PostgresCdcOptions(Options):
-    """Options of a `postgres_cdc` entry.
-
-    Attributes:
-        password: where the user's password is read; leave it out where the server asks for none.
-        table: `<schema>.<table>`, as the database writes it.
-        slot, publication: `data_platform_<name of the entry>` where left out. A position belongs to its slot: two
-            installations that read one database need slots of different names.
-        snapshot_rows: how many rows of the first copy make a batch at most.
-        max_retained_wal_bytes: how much log the source may keep for the slot; beyond, the connector is `hoarding`.
-    """
-
-    host: str
-    port: int = 5432
-    dbname: str
-    user: str
-    sslmode: str = Field(default="prefer", pattern="^(disable|allow|prefer|require|verify-ca|verify-full)$")
-    sslrootcert: Path | None = None
-    password: CredentialRef | None = None
-    table: str = Field(pattern=r"^[^.]+\.[^.]+$")
-    slot: str | None = Field(default=None, pattern=r"^[a-z0-9_]{1,63}$")
-    publication: str | None = Field(default=None, min_length=1, max_length=_NAME_LENGTH)
-    snapshot_rows: int = Field(default=100_000, gt=0)
-    max_retained_wal_bytes: int = Field(default=4 << 30, gt=0)
 
 
 class PostgresCdc:
@@ -105,6 +80,16 @@ class PostgresCdc:
         self._moved_at: datetime | None = None
         self._looked_at: datetime | None = None
         self._system = ""
+        self.count_every = self._options.count_every or timedelta(0)
+        self._counts = TableCounts(
+            source=self._source,
+            table=self._table,
+            slot=self._slot,
+            every=self._options.count_every,
+            within_seconds=self._options.count_seconds,
+            clock=place.clock,
+            kept=KeptCount(self._spool / "count.json"),
+        )
 
     def poll(self, position: Mapping[str, Json], is_known: IsKnown) -> Poll | None:
         """The next rows of the first copy, or the next whole transactions."""
@@ -142,6 +127,10 @@ class PostgresCdc:
             )
         return {}
 
+    def promises(self, taken: Taken) -> Iterable[Promise]:
+        """That the table has so many rows, once its changes up to where they were counted are taken; see `counts`."""
+        return self._counts.promises(taken)
+
     def close(self) -> None:
         """Closes every connection; the slot stays, and keeps the source's log from the acknowledged position on."""
         stream, snapshot, queries = self._stream, self._snapshot, self._queries
@@ -176,7 +165,7 @@ class PostgresCdc:
             return Poll(deliveries=deliveries, position_to=self._place_in(snapshot))
         snapshot.close()
         self._snapshot = None
-        return Poll(deliveries=deliveries, position_to=self._place_at(snapshot.lsn))
+        return Poll(deliveries=deliveries, position_to=self._place_at(snapshot.lsn, live=snapshot.rows))
 
     def _begin(self) -> Snapshot:
         """A new slot, and the copy that belongs to it. A slot of that name serves no position any more."""
@@ -224,10 +213,12 @@ class PostgresCdc:
             stream.read(spool, max_bytes=self._options.max_batch_bytes, wal_end=state.wal_end)
             seen = stream.changes.seen
             if not spool.rows and not self._is_worth_a_batch(seen - lsn):
+                self._counts.quiet = (lsn, seen)
                 return None
             deliveries = (spool.finish(name=f"changes-{lsn:016X}-{seen:016X}.ndjson"),) if spool.rows else ()
         stream.position, self._moved_at = seen, self._clock.now()
-        return Poll(deliveries=deliveries, position_to=self._place_at(seen), backlog=max(0, state.wal_end - seen))
+        place = self._place_at(seen, live=stream.changes.live.rows)
+        return Poll(deliveries=deliveries, position_to=place, backlog=max(0, state.wal_end - seen))
 
     def _open(self, position: Mapping[str, Json], state: SlotState) -> None:
         """Opens the stream where the position says."""
@@ -237,7 +228,9 @@ class PostgresCdc:
             catalog = Catalog(self._connection())
             oid = catalog.table_oid(self._table)
             wire = ReplicationStream(self._source.connect(replication=True))
-            changes = Changes(self._origin, oid, catalog, lsn, self._clock.now)
+            live = position.get("live")
+            following = LiveRows(live if isinstance(live, int) else None)
+            changes = Changes(self._origin, oid, catalog, lsn, self._clock.now, live=following)
             self._stream = ChangeStream(wire=wire, changes=changes, position=lsn, confirmed=lsn)
             when_free(lambda: wire.start(self._slot, self._publication, lsn=lsn))
             self._stream.confirm(lsn)
@@ -266,8 +259,9 @@ class PostgresCdc:
     def _place_in(self, snapshot: Snapshot) -> dict[str, Json]:
         return {"phase": "snapshot", "lsn": lsn_text(snapshot.lsn), "rows": snapshot.rows, "system": self._system}
 
-    def _place_at(self, lsn: int) -> dict[str, Json]:
-        return {"phase": "stream", "lsn": lsn_text(lsn), "system": self._system}
+    def _place_at(self, lsn: int, *, live: int | None) -> dict[str, Json]:
+        place: dict[str, Json] = {"phase": "stream", "lsn": lsn_text(lsn), "system": self._system}
+        return place if live is None else place | {"live": live}
 
     def _state(self) -> SlotState:
         with self._source.errors():
@@ -288,9 +282,9 @@ def _is_streaming(position: Mapping[str, Json]) -> bool:
 
 def _named(given: str | None, entry: ConnectorEntry) -> str:
     name = given or f"data_platform_{entry.name}"
-    if len(name) > _NAME_LENGTH:
+    if len(name) > NAME_LENGTH:
         raise ConfigurationError(
             f"connector {entry.name} ({entry.path}:{entry.line}): {name} is too long for PostgreSQL; "
-            f"give `slot` and `publication` names of at most {_NAME_LENGTH} letters"
+            f"give `slot` and `publication` names of at most {NAME_LENGTH} letters"
         )
     return name

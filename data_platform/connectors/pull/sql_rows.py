@@ -100,6 +100,11 @@ class SqlRows:
         days = (first + timedelta(days=number) for number in range((end - first).days))
         return [(each, counts.get(each, 0)) for each in days]
 
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The columns that tell one row from another; none where nobody said so."""
+        return tuple(str(column.name) for column in self._key)
+
     def close(self) -> None:
         """Closes every connection."""
         if "_engine" in self.__dict__:

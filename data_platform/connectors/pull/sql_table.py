@@ -16,8 +16,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from data_platform.connectors.day_counts import arrived_of_day
 from data_platform.connectors.options import Options, read_options
-from data_platform.connectors.protocol import IsKnown, Place, Poll, Promise
+from data_platform.connectors.protocol import IsKnown, Place, Poll, Promise, Taken
 from data_platform.connectors.pull.connector import Pull, reader
 from data_platform.connectors.pull.cursors import CursorKind, CursorRule, overlap_fault
 from data_platform.contracts.domain_files import ConnectorEntry
@@ -99,6 +100,7 @@ class SqlTable:
 
     version = "sql_table/1"
     identity = Identity.POSITION
+    count_every = timedelta(0)
 
     def __init__(self, entry: ConnectorEntry, place: Place) -> None:
         self._options = read_options(SqlTableOptions, entry)
@@ -135,15 +137,23 @@ class SqlTable:
         with self._rows() as rows:
             return self._pull.peek(position, rows.records)
 
-    def promises(self) -> Iterable[Promise]:
+    def promises(self, taken: Taken) -> Iterable[Promise]:
         """How many rows the table has of each of the last full days, by `count_by`."""
         column, now = self._options.count_by, self._place.clock.now()
         if column is None:
             return ()
         with self._rows() as rows:
             counts = rows.by_day(column, now.date() - timedelta(days=COUNTED_DAYS), now.date())
+            key = rows.key_names
         return [
-            Promise(partition=day.isoformat(), rows=count, provenance=SOURCE, confidence=1.0, said_at=now)
+            Promise(
+                partition=day.isoformat(),
+                rows=count,
+                provenance=SOURCE,
+                confidence=1.0,
+                said_at=now,
+                arrived=arrived_of_day(taken, day, rows=count, identity=key),
+            )
             for day, count in counts
         ]
 

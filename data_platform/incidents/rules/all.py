@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from data_platform.incidents.model import Alert, Symptom
-from data_platform.incidents.rules import catalog, connectors, ledger, objectives, platform, runs, security
+from data_platform.incidents.rules import catalog, connectors, ledger, objectives, platform, project, runs, security
 from data_platform.incidents.rules.facts import Facts
 from data_platform.observability.logs.logger import get_logger
 
@@ -18,6 +18,7 @@ FAMILIES: Mapping[str, tuple[Rule, Sequence[Alert]]] = {
     "connectors": (connectors.symptoms, connectors.ALERTS),
     "objectives": (objectives.symptoms, objectives.ALERTS),
     "catalog": (catalog.symptoms, catalog.ALERTS),
+    "project": (project.symptoms, project.ALERTS),
     "platform": (platform.symptoms, platform.ALERTS),
     "security": (security.symptoms, security.ALERTS),
 }
@@ -32,12 +33,16 @@ class Found:
         symptoms: everything that is wrong now, each alert of each subject once.
         unknown: alerts that could not be judged: what was wrong stays wrong.
         failed: families that failed, and why.
+        aged: what happened too long ago for a ticket, and nothing mended.
+        since: from when on was looked for what happened once.
     """
 
     symptoms: tuple[Symptom, ...]
     unknown: frozenset[Alert]
     failed: Mapping[str, str]
     at: datetime
+    aged: frozenset[tuple[str, str]] = frozenset()
+    since: datetime | None = None
 
 
 def look(facts: Facts) -> Found:
@@ -53,7 +58,15 @@ def look(facts: Facts) -> Found:
             _log.warning("a family of rules failed", family=family, error=told(error))
             unknown.update(alerts)
             failed[family] = type(error).__name__
-    return Found(symptoms=tuple(found.values()), unknown=frozenset(unknown), failed=failed, at=facts.now)
+    aged = frozenset(key for key, symptom in found.items() if symptom.is_aged)
+    return Found(
+        symptoms=tuple(symptom for key, symptom in found.items() if key not in aged),
+        unknown=frozenset(unknown),
+        failed=failed,
+        at=facts.now,
+        aged=aged,
+        since=facts.since,
+    )
 
 
 def told(error: BaseException) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
-from data_platform.incidents.model import Alert, Symptom
+from data_platform.incidents.model import REMEMBERED, Alert, Symptom
 from data_platform.incidents.rules.facts import Facts
 from data_platform.metastore.objectives import ObjectiveEntry
 from data_platform.observability.objectives.burn import FAST, PAIRS
@@ -19,7 +19,7 @@ ALERTS = (
 )
 LONGEST_WAIT = timedelta(minutes=30)  # in the queue
 _MEASURED = timedelta(minutes=15)  # an older value says nothing about now
-_CHANGE_HOLDS = timedelta(days=1)  # a change is seen once; for so long it asks for somebody
+_CHANGE_EXPLAINS = timedelta(days=1)  # how long a change may be why something else fails
 _SAMPLED = timedelta(minutes=10)
 
 
@@ -81,16 +81,21 @@ def _stale(facts: Facts) -> Iterator[Symptom]:
 
 
 def _schemas(facts: Facts) -> Iterator[Symptom]:
-    since = facts.now - _CHANGE_HOLDS
+    alert = Alert.SCHEMA_WARNING
+    held, since = facts.held_of(alert), facts.since_of(alert)
     for value in facts.metastore.operations.sli_values.latest("schema_compatibility", since=since):
-        if value.bad > 0 and value.subject in facts.estate.datasets:
+        is_news = value.measured_at >= facts.since or value.subject in held
+        if value.bad > 0 and value.subject in facts.estate.datasets and is_news:
+            age = facts.now - value.measured_at
             yield facts.ticket(
-                Alert.SCHEMA_WARNING,
+                alert,
                 value.subject,
                 since=value.measured_at,
                 ready_at=None,  # of ten changes in five minutes the first one counts
                 dataset=value.subject,
-                is_event=True,
+                marks={f"change:{value.measured_at.isoformat()}": 0},
+                is_old=age > _CHANGE_EXPLAINS,
+                is_aged=age > REMEMBERED,
                 is_harmless=value.evidence.get("verdict") == "warning",
                 evidence=dict(value.evidence),
             )

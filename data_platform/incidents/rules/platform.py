@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from data_platform.incidents.model import Alert, Symptom
 from data_platform.incidents.rules.facts import Facts
-from data_platform.metastore.component_beats import DAGSTER, QUEUE, WATCH
-from data_platform.metastore.operations_tables import BreakerState
+from data_platform.metastore.component_beats import DAGSTER, OWN_DATASETS, QUEUE, WATCH
+from data_platform.metastore.incident_tables import BreakerState
 
 ALERTS = (Alert.LINEAGE_STUCK, Alert.DISK_LOW, Alert.BREAKER_OPEN, Alert.WATCH_SILENT)
 LEAST_FREE = 0.10  # of the disk
@@ -61,6 +61,12 @@ def _silent(facts: Facts) -> Iterator[Symptom]:
     silent.pop(WATCH, None)  # it is watched from outside
     if DAGSTER in silent:
         silent.pop(QUEUE, None)  # a part of it
+    for beat in beats:
+        if beat.component == OWN_DATASETS and beat.detail:
+            evidence = {"error": beat.detail, "instance": beat.instance}
+            yield facts.ticket(
+                Alert.WATCH_SILENT, f"{OWN_DATASETS}/warehouse", since=beat.beat_at, ready_at=None, evidence=evidence
+            )
     for component, beat in silent.items():
         evidence = {"last_beat": beat.beat_at.isoformat(), "instance": beat.instance}
         yield facts.ticket(Alert.WATCH_SILENT, component, since=beat.silent_from, evidence=evidence)

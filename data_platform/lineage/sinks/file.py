@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict
 
 from data_platform.errors import ConfigurationError, SinkUnavailable
+from data_platform.lakehouse.flushing import flush_folder
 from data_platform.lineage.names import EVENT
 from data_platform.lineage.sinks.protocol import SinkPlace, read_config
 from data_platform.metastore.outbox import OutboxEntry
@@ -154,16 +155,8 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     is_new = not path.exists()
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b") as file:
         if is_new:
-            _flush_folder(path.parent)
+            flush_folder(path.parent)
         yield file
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _path(word: str) -> Path:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from data_platform.metastore.objective_samples import Sums
-from data_platform.metastore.operations_tables import ObjectiveState
+from data_platform.metastore.objective_tables import ObjectiveState
 
 BURN_WINDOWS: Mapping[str, timedelta] = {
     "5m": timedelta(minutes=5),

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from data_platform.contracts.domains import PLATFORM_DOMAIN
 from data_platform.metastore.objective_samples import Evidence, ObjectiveSample, Sums
-from data_platform.observability.objectives.model import PLATFORM, Objective, Slices
+from data_platform.observability.objectives.model import Objective, Slices
 from data_platform.observability.objectives.windows import WIDTHS
 
 # Indicators that have a value of the platform beside those of datasets.
@@ -62,8 +63,8 @@ class Subjects:
             places.append(f"{evidence.subject}/{evidence.partition}")
         if "." in evidence.subject:
             places.append(evidence.subject.split(".")[1])
-        if evidence.subject != PLATFORM and evidence.sli not in _SUMMED_BY_THEMSELVES:
-            places.append(PLATFORM)
+        if evidence.subject != PLATFORM_DOMAIN and evidence.sli not in _SUMMED_BY_THEMSELVES:
+            places.append(PLATFORM_DOMAIN)
         return [one for place in places for one in self._by_place.get((evidence.sli, place), ())]
 
 

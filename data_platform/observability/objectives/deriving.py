@@ -12,23 +12,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
-from data_platform.contracts.domain_files import ConnectorEntry
-from data_platform.contracts.domains import Project
+from data_platform.contracts.domain_files import ConnectorEntry, Domain
+from data_platform.contracts.domains import PLATFORM_DOMAIN, Project
 from data_platform.contracts.model import Contract
 from data_platform.contracts.tiers import is_critical
 from data_platform.observability.objectives.durations import Duration
-from data_platform.observability.objectives.model import PLATFORM, Objective
+from data_platform.observability.objectives.model import Objective
 from data_platform.observability.objectives.windows import Window
 
 DAY, WEEK, MONTH = Window(Duration(1, "d")), Window(Duration(7, "d")), Window(Duration(30, "d"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Promise:
+    """What is promised, of whatever: a share of an indicator's good events in a window."""
+
+    sli: str
+    target: float
+    window: Window
+    title: str
+
+
 _PLATFORM_WIDE = (
-    ("pipeline_success", 0.999, WEEK, "Runs that were due and published"),
-    ("processing_lag", 0.95, WEEK, "Batches available within the lag that is promised"),
-    ("task_age", 0.95, WEEK, "Runs that began soon enough"),
-    ("catalog_coverage", 0.95, MONTH, "Stored tables that a contract describes"),
-    ("schema_compatibility", 0.999, MONTH, "Contract changes that went through the check"),
+    _Promise(sli="pipeline_success", target=0.999, window=WEEK, title="Runs that were due and published"),
+    _Promise(sli="processing_lag", target=0.95, window=WEEK, title="Batches available within the lag that is promised"),
+    _Promise(sli="task_age", target=0.95, window=WEEK, title="Runs that began soon enough"),
+    _Promise(sli="catalog_coverage", target=0.95, window=MONTH, title="Stored tables that a contract describes"),
+    _Promise(
+        sli="schema_compatibility", target=0.999, window=MONTH, title="Contract changes that went through the check"
+    ),
 )
 WAKES = ("pipeline_success", "processing_lag")  # gaps of metadata can wait until morning
 
@@ -46,9 +61,9 @@ def derived(project: Project) -> Iterator[Objective]:
                 if entry.dataset not in counted:
                     yield _of_sources(contract)
                 counted.add(entry.dataset)
-        yield _wide("pipeline_success", domain.name, domain=domain.name, owner=domain.team, target=0.999, window=WEEK)
-    for sli, target, window, title in _PLATFORM_WIDE:
-        yield _wide(sli, PLATFORM, domain="", owner=PLATFORM, target=target, window=window, title=title)
+        yield _of_domain(domain)
+    for promise in _PLATFORM_WIDE:
+        yield _wide(promise, PLATFORM_DOMAIN, domain="", owner=PLATFORM_DOMAIN)
 
 
 def _of_contract(contract: Contract) -> Iterator[Objective]:
@@ -58,11 +73,12 @@ def _of_contract(contract: Contract) -> Iterator[Objective]:
         stated = promised.availability_percent
         target = float(stated) / 100 if stated is not None else (0.995 if critical else 0.99)
         title = f"{contract.name} is at most {_spoken(promised.latency)} behind"
-        yield _of("freshness", contract, target=min(target, 0.99999), window=MONTH, title=title)
+        promise = _Promise(sli="freshness", target=min(target, 0.99999), window=MONTH, title=title)
+        yield _of(contract, promise)
     if promised.frequency is not None and promised.frequency > timedelta(0):
         target = feasible(0.999, MONTH, promised.frequency)
         title = f"{contract.name} is published every {_spoken(promised.frequency)}"
-        yield _of("pipeline_success", contract, target=target, window=MONTH, title=title)
+        yield _of(contract, _Promise(sli="pipeline_success", target=target, window=MONTH, title=title))
 
 
 def feasible(target: float, window: Window, every: timedelta) -> float:
@@ -75,56 +91,50 @@ def feasible(target: float, window: Window, every: timedelta) -> float:
 
 
 def _of_connector(entry: ConnectorEntry, contract: Contract) -> Objective:
-    critical = is_critical(contract.tier)
+    target = 0.999 if is_critical(contract.tier) else 0.99
     title = f"{entry.name} is heard of in time"
-    return _of(
-        "connector_heartbeat", contract, target=0.999 if critical else 0.99, window=WEEK, title=title,
-        subject=f"{entry.dataset}/{entry.name}",
-    )  # fmt: skip
+    promise = _Promise(sli="connector_heartbeat", target=target, window=WEEK, title=title)
+    return _of(contract, promise, subject=f"{entry.dataset}/{entry.name}")
 
 
 def _of_sources(contract: Contract) -> Objective:
     title = f"{contract.name} holds what its sources hold"
-    return _of("completeness", contract, target=0.9995, window=DAY, title=title)
+    return _of(contract, _Promise(sli="completeness", target=0.9995, window=DAY, title=title))
 
 
-def _of(
-    sli: str,
-    contract: Contract,
-    *,
-    target: float,
-    window: Window,
-    title: str,
-    subject: str = "",
-) -> Objective:
+def _of_domain(domain: Domain) -> Objective:
+    title = f"Runs of {domain.name} that were due and published"
+    promise = _Promise(sli="pipeline_success", target=0.999, window=WEEK, title=title)
+    return _wide(promise, domain.name, domain=domain.name, owner=domain.team)
+
+
+def _of(contract: Contract, promise: _Promise, *, subject: str = "") -> Objective:
     about = subject or str(contract.name)
     return Objective(
-        id=f"{sli}.{about}",
-        sli=sli,
+        id=f"{promise.sli}.{about}",
+        sli=promise.sli,
         subject=about,
         domain=contract.name.domain,
         owner=contract.owner.team,
         is_critical=is_critical(contract.tier),
-        target=target,
-        window=window,
-        title=title,
+        target=promise.target,
+        window=promise.window,
+        title=promise.title,
         origin=contract.path,
     )
 
 
-def _wide(
-    sli: str, subject: str, *, domain: str, owner: str, target: float, window: Window, title: str = ""
-) -> Objective:
+def _wide(promise: _Promise, subject: str, *, domain: str, owner: str) -> Objective:
     return Objective(
-        id=f"{sli}.{subject}",
-        sli=sli,
+        id=f"{promise.sli}.{subject}",
+        sli=promise.sli,
         subject=subject,
         domain=domain,
         owner=owner,
-        is_critical=sli in WAKES,
-        target=target,
-        window=window,
-        title=title or f"Runs of {subject} that were due and published",
+        is_critical=promise.sli in WAKES,
+        target=promise.target,
+        window=promise.window,
+        title=promise.title,
         origin="defaults of the platform",
     )
 

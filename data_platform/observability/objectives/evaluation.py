@@ -66,10 +66,19 @@ class Evaluation:
 class Objectives:
     """The objectives of one project over its metastore."""
 
-    def __init__(self, metastore: Metastore, read: Callable[[], Sequence[Objective]]) -> None:
-        """`read` gives the project's objectives; it is asked once, when they are first needed."""
+    def __init__(
+        self,
+        metastore: Metastore,
+        read: Callable[[], Sequence[Objective]],
+        *,
+        is_whole: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`read` gives the project's objectives; it is asked once, when they are first needed. While `is_whole` says
+        that some could not be read, none is taken to be given up: its samples are its budget's memory.
+        """
         self._metastore = metastore
         self._read = read
+        self._is_whole = is_whole
         self._known: tuple[Objective, ...] | None = None
         self._held: _Held | None = None
         self._dropped_at: datetime | None = None
@@ -102,7 +111,7 @@ class Objectives:
         store = self._metastore.operations
         before = {entry.objective: entry for entry in store.objectives.all(tx=tx)}
         fresh = [one for one in self.all if _is_new(one, before.get(one.id))]
-        gone = sorted(before.keys() - {one.id for one in self.all})
+        gone = sorted(before.keys() - {one.id for one in self.all}) if self._is_whole() else []
         store.objectives.forget([*gone, *(one.id for one in fresh if one.id in before)], tx=tx)
         store.objective_samples.forget([*gone, *(one.id for one in fresh)], tx=tx)
         for one in fresh:
@@ -182,9 +191,11 @@ class Objectives:
         sums: _Windows,
     ) -> list[ObjectiveEntry]:
         entries = []
+        lately = {name: sums[width, window.start(now)] for name, (width, window) in _RECENT.items()}
+        wholes = {window: sums[_place(window, now)] for window in {one.window for one in self.all}}
         for one in self.all:
-            recent = {name: _at(sums, width, window.start(now), one.id) for name, (width, window) in _RECENT.items()}
-            whole = _at(sums, one.window.width_seconds, one.window.start(now), one.id)
+            recent = {name: held.get(one.id, _NOTHING) for name, held in lately.items()}
+            whole = wholes[one.window].get(one.id, _NOTHING)
             counts = Counts(window=whole, recent=recent, are_seconds=one.counts_seconds)
             last = before.get(one.id)
             entry = _entry(one, counts, now, last)
@@ -202,7 +213,7 @@ class Objectives:
         Windows begin anew every five minutes only: in between, what is added is added to what was read before.
         """
         wanted = {(width, window.start(now)) for width, window in _RECENT.values()}
-        wanted |= {(one.window.width_seconds, one.window.start(now)) for one in self.all}
+        wanted |= {_place(window, now) for window in {one.window for one in self.all}}
         if held is not None and held.sums.keys() == wanted:
             _add(held.sums, additions.written)
             return held.sums
@@ -230,8 +241,8 @@ def _is_same(entry: ObjectiveEntry, last: ObjectiveEntry | None) -> bool:
     return replace(entry, evaluated_at=last.evaluated_at) == last
 
 
-def _at(sums: _Windows, width: int, start: datetime, objective: str) -> Sums:
-    return sums[width, start].get(objective, _NOTHING)
+def _place(window: Window, now: datetime) -> tuple[int, datetime]:
+    return window.width_seconds, window.start(now)
 
 
 def _is_new(one: Objective, entry: ObjectiveEntry | None) -> bool:

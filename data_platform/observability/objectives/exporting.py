@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from data_platform.observability.objectives.model import PLATFORM, Objective, document_name
+from data_platform.contracts.domains import PLATFORM_DOMAIN
+from data_platform.observability.objectives.model import Objective, document_name
 from data_platform.observability.objectives.openslo import API_VERSION
 from data_platform.observability.objectives.openslo_slo import START_FORMAT
 from data_platform.observability.objectives.resolving import SOURCE_TYPE
@@ -46,7 +47,7 @@ def exported(objective: Objective) -> Mapping[str, Any]:
 
 def _asked(objective: Objective) -> dict[str, Any]:
     subject = objective.subject
-    if subject == PLATFORM:
+    if subject == PLATFORM_DOMAIN:
         return {"sli": objective.sli, "platform": True}
     if "." not in subject:
         return {"sli": objective.sli, "domain": subject}

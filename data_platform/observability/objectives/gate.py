@@ -1,4 +1,7 @@
-"""Whether something may be deployed: not onto datasets whose error budget goes too fast, nor above readers of such."""
+"""Whether something may be deployed: not onto datasets whose error budget goes too fast or is spent, nor above readers
+of such. That a spent budget stops changes is the error budget policy of Google's SRE Workbook: what mends a page or a
+breach goes out with an override, which names its ticket.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from data_platform.contracts.domains import PLATFORM_DOMAIN
+from data_platform.metastore.objective_tables import ObjectiveState
 from data_platform.metastore.objectives import ObjectiveEntry
-from data_platform.metastore.operations_tables import ObjectiveState
 from data_platform.observability.objectives.burn import FAST, SLOW
-from data_platform.observability.objectives.model import PLATFORM
 
 PLAYBOOKS = {FAST: "slo_fast_burn", SLOW: "slo_slow_burn"}
+SPENT_PLAYBOOK = "budget_burn"
 STALE = timedelta(minutes=15)  # an older judgement says nothing about now
 
 
@@ -21,22 +25,29 @@ class GateVerdict:
 
     Attributes:
         burning: objectives whose budget goes too fast, in the short and in the long window of a pair.
+        spent: other objectives, of whose budget nothing is left.
         unknown: those of which nothing can be said now.
         asked: how many objectives were looked at.
     """
 
     burning: tuple[ObjectiveEntry, ...]
+    spent: tuple[ObjectiveEntry, ...]
     unknown: tuple[ObjectiveEntry, ...]
     asked: int
 
     def is_open(self, *, is_strict: bool = False) -> bool:
         """Whether nothing speaks against it; `is_strict` counts the unknown as speaking against it."""
-        return not self.burning and not (is_strict and (self.unknown or not self.asked))
+        return not self.burning and not self.spent and not (is_strict and (self.unknown or not self.asked))
 
     @property
     def reason(self) -> str:
         """What speaks against it, in one line."""
-        return "; ".join(burn_in_words(entry) for entry in self.burning)
+        return "; ".join(self.reasons)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What speaks against it, one sentence for each objective."""
+        return (*map(burn_in_words, self.burning), *map(spent_in_words, self.spent))
 
 
 def ask(entries: Iterable[ObjectiveEntry], datasets: Collection[str], *, now: datetime) -> GateVerdict:
@@ -47,6 +58,7 @@ def ask(entries: Iterable[ObjectiveEntry], datasets: Collection[str], *, now: da
     return GateVerdict(
         # what burnt when it was last judged burns on: a watch that fell silent must not open the gate
         burning=tuple(one for one in asked if one.detail.get("burning")),
+        spent=tuple(one for one in asked if one.state is ObjectiveState.SPENT and not one.detail.get("burning")),
         unknown=tuple(one for one in asked if one not in fresh or one.state is ObjectiveState.UNKNOWN),
         asked=len(asked),
     )
@@ -60,7 +72,15 @@ def burn_in_words(entry: ObjectiveEntry) -> str:
     return f"{entry.objective} burns its error budget {rates} times too fast: playbook {PLAYBOOKS[burning]}"
 
 
+def spent_in_words(entry: ObjectiveEntry) -> str:
+    """`freshness.… has spent its error budget: -40 % of it is left over 30d, since …: playbook budget_burn`."""
+    left = "nothing" if entry.budget_left is None else f"{entry.budget_left:.0%}"
+    days = entry.window_seconds / timedelta(days=1).total_seconds()
+    said = f"{left} of it is left over {days:g}d, since {entry.since:%Y-%m-%d %H:%M} UTC"
+    return f"{entry.objective} has spent its error budget: {said}: playbook {SPENT_PLAYBOOK}"
+
+
 def _concerns(entry: ObjectiveEntry, datasets: Collection[str], domains: Collection[str]) -> bool:
     if "." in entry.subject:
         return entry.subject.split("/")[0] in datasets
-    return entry.subject == PLATFORM or entry.subject in domains
+    return entry.subject == PLATFORM_DOMAIN or entry.subject in domains

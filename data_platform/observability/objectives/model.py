@@ -10,7 +10,6 @@ from enum import StrEnum
 from data_platform.observability.objectives.durations import Duration
 from data_platform.observability.objectives.windows import Window
 
-PLATFORM = "platform"
 # The indicators that are measured. Those without a source yet cannot be promised.
 INDICATORS = (
     "pipeline_success",

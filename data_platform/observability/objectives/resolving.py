@@ -5,12 +5,12 @@ A document that promises what a contract promises too, under the same name, take
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from data_platform.contracts.domain_files import Domain
-from data_platform.contracts.domains import Project
+from data_platform.contracts.domain_files import AS_THEY_ARE, Domain
+from data_platform.contracts.domains import PLATFORM_DOMAIN, Project
 from data_platform.contracts.model import DatasetName
 from data_platform.contracts.places import Place, exact, nearest, shown_path
 from data_platform.contracts.tiers import is_critical
@@ -19,7 +19,6 @@ from data_platform.observability.objectives.deriving import WAKES, derived
 from data_platform.observability.objectives.durations import Duration
 from data_platform.observability.objectives.model import (
     INDICATORS,
-    PLATFORM,
     Budgeting,
     Comparison,
     Objective,
@@ -27,7 +26,7 @@ from data_platform.observability.objectives.model import (
     Threshold,
     document_name,
 )
-from data_platform.observability.objectives.openslo import SUFFIX, Document, read_document
+from data_platform.observability.objectives.openslo import SUFFIX, Document, parse_document, read_document
 from data_platform.observability.objectives.openslo_slo import check_threshold, slice_window, start_time
 from data_platform.observability.objectives.windows import Window
 
@@ -53,10 +52,12 @@ def objectives_of(project: Project) -> tuple[Objective, ...]:
     return found
 
 
-def read_objectives(project: Project) -> tuple[tuple[Objective, ...], list[Fault]]:
-    """What could be read, and every fault."""
+def read_objectives(
+    project: Project, *, instead: Mapping[Path, bytes] = AS_THEY_ARE
+) -> tuple[tuple[Objective, ...], list[Fault]]:
+    """What could be read, and every fault; `instead` has bytes that are read in place of those of a file."""
     by_name = {document_name(one.id): one for one in derived(project)}
-    reading = _Reading(project)
+    reading = _Reading(project, instead)
     for domain in project.domains:
         for path in sorted((domain.path / FOLDER).glob("*")):
             if path.is_file() and not path.name.endswith(SUFFIX):
@@ -86,12 +87,14 @@ class _Reading:
     """The documents found so far, by kind and name."""
 
     project: Project
+    instead: Mapping[Path, bytes]
     documents: dict[tuple[str, str], tuple[Document, Domain]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
     def take(self, path: Path, domain: Domain) -> None:
         """Reads one file."""
-        document, faults = read_document(path)
+        kept = self.instead.get(path)
+        document, faults = read_document(path) if kept is None else parse_document(kept, shown_path(path))
         self.faults += faults
         if document is None:
             return
@@ -132,7 +135,7 @@ class _Reading:
                 id=name,
                 sli=subject.sli,
                 subject=subject.subject,
-                domain=subject.domain or (domain.name if subject.subject != PLATFORM else ""),
+                domain=subject.domain or (domain.name if subject.subject != PLATFORM_DOMAIN else ""),
                 owner=subject.owner,
                 is_critical=subject.is_critical,
                 target=_target(one),
@@ -233,7 +236,7 @@ class _Reading:
     def _of_platform(self, spec: Place, sli: str) -> _Subject | None:
         if spec.get("platform") is not True:
             spec.into("platform").fault("platform is not true", "write platform: true, or name a dataset")
-        return _Subject(sli, PLATFORM, "", PLATFORM, sli in WAKES)
+        return _Subject(sli, PLATFORM_DOMAIN, "", PLATFORM_DOMAIN, sli in WAKES)
 
 
 def _target(one: Place) -> float:

@@ -48,23 +48,29 @@ class Window:
         """The beginning of the bucket that holds a moment; days are those of the window's own calendar."""
         if width_seconds == DAY and self.starts_at is not None:
             zone, clock = ZoneInfo(self.zone), self.starts_at.time()
-            local = at.astimezone(zone)
-            day = local.date() - timedelta(days=int(local.time() < clock))
-            return datetime.combine(day, clock, zone).astimezone(UTC)
+            day = at.astimezone(zone).date()
+            # moments are compared and not what clocks show: where clocks are set that is there twice, or never
+            begun = datetime.combine(day, clock, zone).astimezone(UTC)
+            before = datetime.combine(day - timedelta(days=1), clock, zone).astimezone(UTC)
+            return begun if begun <= at else before
         seconds = int(at.timestamp())
         return datetime.fromtimestamp(seconds - seconds % width_seconds, UTC)
 
     def _start(self, now: datetime) -> datetime:
         if self.starts_at is None:
             return now - timedelta(seconds=self.duration.seconds)
-        zone = ZoneInfo(self.zone)
-        first, local = self.starts_at, now.astimezone(zone).replace(tzinfo=None)
+        zone, first = ZoneInfo(self.zone), self.starts_at
+        local = now.astimezone(zone).replace(tzinfo=None)
+
+        def begins(step: int) -> datetime:
+            return self.duration.after(first, step).replace(tzinfo=zone).astimezone(UTC)
+
         step = int((local - first).total_seconds() // self.duration.seconds) - 1
-        while self.duration.after(first, step) > local:
+        while begins(step) > now:
             step -= 1
-        while self.duration.after(first, step + 1) <= local:
+        while begins(step + 1) <= now:
             step += 1
-        return self.duration.after(first, step).replace(tzinfo=zone).astimezone(UTC)
+        return begins(step)
 
     def __str__(self) -> str:
         return f"{self.duration} rolling" if self.starts_at is None else f"{self.duration} from {self.starts_at}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -37,15 +38,31 @@ class IndicatorMetrics:
         self._until: datetime | None = None
         self._newest: dict[tuple[str, str, str], tuple[datetime, float | None]] = {}
 
+    def written(self) -> str:
+        """What is held, as text for `restore`."""
+        held = [[*key, at.isoformat(), value] for key, (at, value) in self._newest.items()]
+        return json.dumps({"until": self._until.isoformat() if self._until else None, "newest": held})
+
+    def restore(self, text: str) -> None:
+        """Goes on from what another process held."""
+        body = json.loads(text)
+        until = datetime.fromisoformat(body["until"]) if body["until"] else None
+        if until is None or until <= self._now() - FORGOTTEN_AFTER:
+            return
+        self._until = until
+        self._newest = {(sli, subject, partition): (datetime.fromisoformat(at), value)
+                        for sli, subject, partition, at, value in body["newest"]}  # fmt: skip
+
     def collect(self, form: Form) -> Iterator[tuple[Family, Iterable[str]]]:  # noqa: ARG002  no exemplars here
         """Every family."""
         oldest = self._now() - FORGOTTEN_AFTER
-        for row in self._facts.values(since=self._until or oldest):
+        for row in self._facts.values(INDICATORS, since=self._until or oldest):
             self._newest[row.sli, row.subject, row.partition] = (row.measured_at, row.value)
             self._until = row.measured_at
-        values: dict[tuple[str, str], list[float]] = defaultdict(list)
-        for (sli, subject, _), (at, value) in self._newest.items():
-            if value is not None and at > oldest:
-                values[sli, subject].append(value)
+        self._newest = {key: said for key, said in self._newest.items() if said[0] > oldest}
+        values: dict[str, dict[str, list[float]]] = {sli: defaultdict(list) for sli in INDICATORS}
+        for (sli, subject, _), (_, value) in self._newest.items():
+            if value is not None:
+                values[sli][subject].append(value)
         for sli, (family, worst) in INDICATORS.items():
-            yield family, [family.line((key[1],), worst(found)) for key, found in values.items() if key[0] == sli]
+            yield family, [family.line((subject,), worst(found)) for subject, found in sorted(values[sli].items())]

@@ -6,8 +6,9 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
+from data_platform.contracts.domains import PLATFORM_DOMAIN
 from data_platform.metastore.engine import Metastore
 from data_platform.observability.exposition import Family, Form, Kind
 
@@ -38,13 +39,30 @@ FAMILIES = (EVENTS, TARGET, BUDGET, BURN, STATES)
 _WINDOWS = ("1h", "3d")
 
 
+class _Promised(NamedTuple):
+    """What a scrape reads of one objective, in the order in which the metastore gives it; `burn` is JSON text."""
+
+    name: str
+    sli: str
+    domain: str
+    owner: str
+    is_critical: bool
+    target: float
+    state: str
+    budget_left: float | None
+    good: float
+    bad: float
+    unknown: float
+    burn: str
+
+
 class ObjectiveMetrics:
     """A collector that is kept between scrapes: what did not change is not written again."""
 
     def __init__(self, metastore: Metastore) -> None:
         self._facts = metastore.operations.metric_facts
         self._evaluated: tuple[int, datetime | None] | None = None
-        self._written: dict[str, tuple[tuple[Any, ...], tuple[str, ...]]] = {}  # by objective: facts, and their samples
+        self._written: dict[str, tuple[_Promised, tuple[str, ...]]] = {}  # by objective: facts, and their samples
         self._texts: list[tuple[Family, list[str]]] = []
 
     def collect(self, form: Form) -> Iterator[tuple[Family, Iterable[str]]]:  # noqa: ARG002  no exemplars here
@@ -56,29 +74,27 @@ class ObjectiveMetrics:
         yield from self._texts
 
     def _families(self) -> Iterator[tuple[Family, Iterable[str]]]:
-        rows = [tuple(row) for row in self._facts.objectives()]
+        found = [_Promised._make(row) for row in self._facts.objectives()]
         written = {}
-        for row in rows:
-            held = self._written.get(row[0])
-            written[row[0]] = held if held is not None and held[0] == row else (row, _samples(*row))
+        for one in found:
+            held = self._written.get(one.name)
+            written[one.name] = held if held is not None and held[0] == one else (one, _samples(one))
         self._written = written
         yield from zip(_BY_OBJECTIVE, zip(*(samples for _, samples in written.values()), strict=True), strict=False)
-        states = Counter((row[2] or "platform", str(row[6])) for row in rows)
+        states = Counter((one.domain or PLATFORM_DOMAIN, str(one.state)) for one in found)
         yield STATES, [STATES.line(key, count) for key, count in sorted(states.items())]
 
 
 _BY_OBJECTIVE = (EVENTS, TARGET, BUDGET, BURN)
 
 
-def _samples(
-    name: str, sli: str, domain: str, owner: str, critical: bool, target: float, _state: object, left: float | None,
-    good: float, bad: float, unknown: float, burn: str,
-) -> tuple[str, ...]:  # fmt: skip
+def _samples(one: _Promised) -> tuple[str, ...]:
     """The samples of one objective, a text for each family of `_BY_OBJECTIVE`."""
-    events = EVENTS.line((name, "good"), good) + EVENTS.line((name, "bad"), bad)
-    if unknown:
-        events += EVENTS.line((name, "unknown"), unknown)
-    promised = TARGET.line((name, sli, domain, owner, str(bool(critical)).lower()), target)
-    rates = json.loads(burn)
-    shown = [BURN.line((name, window), rates[window]) for window in _WINDOWS if rates.get(window) is not None]
-    return events, promised, "" if left is None else BUDGET.line((name,), left), "".join(shown)
+    events = EVENTS.line((one.name, "good"), one.good) + EVENTS.line((one.name, "bad"), one.bad)
+    if one.unknown:
+        events += EVENTS.line((one.name, "unknown"), one.unknown)
+    promised = TARGET.line((one.name, one.sli, one.domain, one.owner, str(bool(one.is_critical)).lower()), one.target)
+    budget = "" if one.budget_left is None else BUDGET.line((one.name,), one.budget_left)
+    rates = json.loads(one.burn)
+    shown = [BURN.line((one.name, window), rates[window]) for window in _WINDOWS if rates.get(window) is not None]
+    return events, promised, budget, "".join(shown)

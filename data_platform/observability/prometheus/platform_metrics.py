@@ -5,10 +5,11 @@ from __future__ import annotations
 import platform as machine
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from data_platform.metastore.engine import Metastore
-from data_platform.metastore.operations_tables import BreakerState
+from data_platform.metastore.incident_tables import BreakerState
+from data_platform.metastore.metric_facts import Used
 from data_platform.observability.exposition import Family, Form, Kind
 
 
@@ -48,6 +49,8 @@ FAMILIES = (BUILD, INCIDENTS, SYMPTOMS, SECURITY, QUEUED, OLDEST, UNSENT, UNSENT
             BEAT, EXPECTED, DISK, CPU, WRITTEN, STORED)  # fmt: skip
 _BREAKERS = {BreakerState.OPEN: 1.0, BreakerState.HALF_OPEN: 0.5, BreakerState.CLOSED: 0.0}
 _NOBODY = "none"
+_SETTLING = timedelta(days=2)
+_DIGITS = 6
 
 
 class PlatformMetrics:
@@ -65,6 +68,8 @@ class PlatformMetrics:
         self._now = now
         self._version = version
         self._disks = disks
+        self._settled, self._settled_on = Used({}, {}), date.min  # days before that one are not read again
+        self._used: dict[str, tuple[float, int]] = {}  # by owner, CPU seconds and bytes written, as they were told
 
     def collect(self, form: Form) -> Iterator[tuple[Family, Iterable[str]]]:  # noqa: ARG002  no exemplars here
         """Every family."""
@@ -79,7 +84,7 @@ class PlatformMetrics:
         facts = self._operations.metric_facts
         yield INCIDENTS, [INCIDENTS.line((str(severity), str(state)), n) for severity, state, n in facts.incidents()]
         yield SYMPTOMS, [SYMPTOMS.line((alert, str(severity)), n) for alert, severity, n in facts.symptoms()]
-        yield SECURITY, [SECURITY.line((kind,), count) for kind, count in facts.security_events()]
+        yield SECURITY, [SECURITY.line((kind,), count) for kind, count in sorted(facts.security_events().items())]
 
     def _waiting(self, now: datetime) -> Iterator[tuple[Family, Iterable[str]]]:
         waiting = self._operations.queued_runs.waiting()
@@ -105,8 +110,26 @@ class PlatformMetrics:
         yield DISK, [DISK.line((place,), free) for place, free in self._disks()]
 
     def _costs(self) -> Iterator[tuple[Family, Iterable[str]]]:
-        meters = self._operations.metric_facts.run_meters()
-        yield CPU, [CPU.line((owner or _NOBODY,), cpu) for owner, cpu, _ in meters]
-        yield WRITTEN, [WRITTEN.line((owner or _NOBODY,), written) for owner, _, written in meters]
+        self._use()
+        used = sorted(self._used.items())
+        yield CPU, [CPU.line((owner or _NOBODY,), cpu) for owner, (cpu, _) in used]
+        yield WRITTEN, [WRITTEN.line((owner or _NOBODY,), written) for owner, (_, written) in used]
         stored = self._operations.metric_facts.stored()
         yield STORED, [STORED.line((owner or _NOBODY,), size) for owner, size in stored]
+
+    def _use(self) -> None:
+        """What was used until now; days that are over long enough for all their runs to have ended are read once."""
+        facts, opened = self._operations.metric_facts, self._now().date() - _SETTLING
+        recent = facts.used(since=opened)
+        while self._settled_on != opened or self._settled.pruned != recent.pruned:
+            self._settled, self._settled_on = facts.used(before=opened), opened
+            recent = facts.used(since=opened)
+        used: dict[str, tuple[float, int]] = {}
+        for part in (self._settled.there, recent.there, recent.pruned):
+            for owner, (cpu, written) in part.items():
+                held = used.get(owner, (0.0, 0))
+                used[owner] = (held[0] + cpu, held[1] + written)
+        for owner, (cpu, written) in used.items():
+            # a sum of the same numbers in another order may be less by a hair, which would read as a restart
+            told = self._used.get(owner, (0.0, 0))
+            self._used[owner] = (max(round(cpu, _DIGITS), told[0]), max(written, told[1]))

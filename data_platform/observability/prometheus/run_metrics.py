@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
 
 from data_platform.metastore.engine import Metastore
 from data_platform.observability.exposition import Family, Form, Kind
-from data_platform.observability.ledger_history import LedgerHistory
+from data_platform.observability.ledger_history import Counted, LedgerHistory
 
 RUNS = Family(
     name="runs_total", kind=Kind.COUNTER, help="Runs that ended.", labels=("dataset", "state"),
@@ -35,35 +34,36 @@ UNBALANCED = Family(
     help="Batches whose rows do not add up; anything but 0 is a loss.",
 )  # fmt: skip
 FAMILIES = (UNBALANCED, RUNS, RUNNING, LAST_SUCCESS, DURATION, CHECKS)
-_OVERLAP = timedelta(minutes=10)
 
 
 class RunMetrics:
-    """A collector that is kept between scrapes: it reads only what is new."""
+    """A collector that is kept between scrapes: what did not change is not written again.
+
+    Attributes:
+        history: what is shown of the ledger.
+    """
 
     def __init__(self, metastore: Metastore, history: LedgerHistory) -> None:
         self._facts = metastore.operations.metric_facts
-        self._history = history
-        self._verdicts: dict[tuple[str, str], tuple[datetime, str]] = {}
-        self._checked_until = datetime.min.replace(tzinfo=UTC)
+        self.history = history
+        self._revision = -1
+        self._texts: list[tuple[Family, list[str]]] = []
 
     def collect(self, form: Form) -> Iterator[tuple[Family, Iterable[str]]]:
         """Every family."""
-        history = self._history
-        yield UNBALANCED, [UNBALANCED.line((), history.unbalanced)]
-        yield RUNS, [RUNS.line(key, count) for key, count in sorted(history.ended.items())]
+        counted = self.history.counted
+        if self._revision != self.history.revision:
+            self._texts = [(family, ["".join(lines)]) for family, lines in _families(counted)]
+            self._revision = self.history.revision
+        yield from self._texts
         yield RUNNING, [RUNNING.line((dataset,), count) for dataset, count in sorted(self._facts.running().items())]
-        newest = sorted(history.last_success.items())
-        yield LAST_SUCCESS, [LAST_SUCCESS.line((dataset,), at.timestamp()) for dataset, at in newest]
-        durations = sorted(history.durations.items())
-        yield DURATION, [held.text(DURATION, key, form) for key, held in durations]
-        self._read_checks()
-        counts = Counter((dataset.split(".")[1], said) for (dataset, _), (_, said) in self._verdicts.items())
-        yield CHECKS, [CHECKS.line(key, count) for key, count in sorted(counts.items())]
+        yield DURATION, [held.text(DURATION, key, form) for key, held in sorted(counted.durations.items())]
 
-    def _read_checks(self) -> None:
-        newest = self._checked_until
-        for row in self._facts.checks(since=newest):
-            self._verdicts[row.dataset, row.rule] = (row.recorded_at, row.verdict)
-            newest = max(newest, row.recorded_at - _OVERLAP)
-        self._checked_until = newest
+
+def _families(counted: Counted) -> Iterator[tuple[Family, Iterable[str]]]:
+    yield UNBALANCED, [UNBALANCED.line((), counted.unbalanced)]
+    yield RUNS, [RUNS.line(key, count) for key, count in sorted(counted.ended.items())]
+    newest = sorted(counted.last_success.items())
+    yield LAST_SUCCESS, [LAST_SUCCESS.line((dataset,), at.timestamp()) for dataset, at in newest]
+    counts = Counter((dataset.split(".")[1], said) for (dataset, _), (_, said) in counted.verdicts.items())
+    yield CHECKS, [CHECKS.line(key, count) for key, count in sorted(counts.items())]

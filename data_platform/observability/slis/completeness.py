@@ -9,9 +9,10 @@ did not see, it cannot miss. A forecast never makes anything bad, only unknown.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 
+from data_platform.contracts.days import end_of
 from data_platform.metastore.sli_values import SliValueEntry
 from data_platform.metastore.source_counts import FORECAST, MANIFEST, SOURCE, SourceCountEntry
 from data_platform.observability.slis.forecast import forecasts
@@ -54,11 +55,14 @@ def measure(moment: Moment) -> Iterable[SliValueEntry]:
             if guess is not None:
                 last[guess.subject, guess.partition] = instead = _superseded(moment, guess, count)
                 yield instead
-    known = {count.dataset for count in counts if count.provenance != FORECAST}
+    proofs = [count for count in counts if count.provenance != FORECAST]
+    known = {count.dataset for count in proofs if not _is_by_position(count)}
+    followed = {count.dataset for count in proofs if _is_by_position(count)}
     proven = {(one.subject, day_of(_partition(one))) for one in told if one.provenance != FORECAST}
     for value in forecasts(moment, known=known, told=last):
         if (value.subject, day_of(value.partition)) not in proven:
-            yield value
+            # what came of a followed source is counted as good by its positions already
+            yield replace(value, good=0.0) if value.subject in followed else value
 
 
 def _best(counts: Iterable[SourceCountEntry]) -> list[SourceCountEntry]:
@@ -67,10 +71,17 @@ def _best(counts: Iterable[SourceCountEntry]) -> list[SourceCountEntry]:
     return list({(count.dataset, count.source, count.partition): count for count in ordered}.values())
 
 
+def _is_by_position(count: SourceCountEntry) -> bool:
+    """Whether it is about all that lies between two places of a source: not about a day, which may lack what was never
+    written there.
+    """
+    return count.arrived_rows is not None and day_of(count.partition) is None
+
+
 def _due_at(count: SourceCountEntry, delay: timedelta) -> datetime:
     """By when the records have to be here: of a day that was counted when it is over, of a file after the delay."""
     day = day_of(count.partition)
-    return count.counted_at + delay if day is None else datetime.combine(day + timedelta(days=1), time(), UTC)
+    return count.counted_at + delay if day is None else end_of(day)
 
 
 def day_of(partition: str) -> date | None:
@@ -152,10 +163,15 @@ def _place(count: SourceCountEntry) -> str:
 def _arrived(moment: Moment, counts: Iterable[SourceCountEntry]) -> Mapping[tuple[str, str, str], _Observed]:
     """What arrived of files, batches and days, by dataset, source and partition."""
     facts, tx = moment.metastore.operations.sli_facts, moment.tx
+    found = {
+        _key(count): _Observed(count.arrived_rows, 0, is_final=day_of(count.partition) is None)
+        for count in counts
+        if count.arrived_rows is not None
+    }
+    counts = [count for count in counts if count.arrived_rows is None]
     files = [(count, count.partition[5:]) for count in counts if count.partition.startswith("file:")]
     batches = [(count, count.partition[6:]) for count in counts if count.partition.startswith("batch:")]
     days = [(count, day) for count in counts if (day := day_of(count.partition)) is not None]
-    found: dict[tuple[str, str, str], _Observed] = {}
     named = facts.files_named({(count.dataset, name) for count, name in files}, tx=tx)
     for count, name in files:
         file = named.get((count.dataset, count.source, name))

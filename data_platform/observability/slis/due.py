@@ -53,6 +53,12 @@ def slots(contract: Contract, *, after: datetime, upto: datetime, most: int) -> 
     return found, count - len(found)
 
 
+def days_due(contract: Contract, due_at: datetime) -> tuple[str, ...]:
+    """The days of which the run due at a moment should publish one; none where nothing is due or there are no days."""
+    every = contract.service_level.frequency
+    return () if every is None else tuple(str(day) for day in _slot(contract, due_at, every).days)
+
+
 def _slot(contract: Contract, due_at: datetime, every: timedelta) -> Slot:
     begins_at = due_at - every
     days = tuple(_days(contract, begins_at, due_at)) if contract.partition_column else ()

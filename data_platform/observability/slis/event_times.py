@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 
+from data_platform.contracts.days import beginning_of, end_of
 from data_platform.contracts.model import Contract, Layer
 from data_platform.contracts.types import TypeKind
 from data_platform.metastore.batches import BatchEntry
@@ -15,7 +16,6 @@ from data_platform.metastore.sli_facts import Reach
 from data_platform.observability.slis.moment import Moment
 
 _RAW = f"{Layer.RAW}."
-_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ class EventTimes:
                 yield dataset, EventTime(at=min(marks, default=None), provenance=_named("watermark", marks))
                 continue
             times = [
-                min(_end_of(dates[dataset, batch.batch_id]), batch.received_at)
+                min(end_of(dates[dataset, batch.batch_id]), batch.received_at)
                 for batch in batches
                 if (dataset, batch.batch_id) in dates
             ]
@@ -118,9 +118,9 @@ class EventTimes:
             at, provenance = before.at, before.provenance  # a version never holds more than when it was made
         caps = [at]
         if reach.newest is not None:
-            caps.append(_end_of(date.fromisoformat(reach.newest)))
+            caps.append(end_of(date.fromisoformat(reach.newest)))
         if reach.stuck is not None and reach.stuck != WHOLE_TABLE:
-            caps.append(_end_of(date.fromisoformat(reach.stuck) - _ONE_DAY))
+            caps.append(beginning_of(date.fromisoformat(reach.stuck)))
         known_caps = [cap for cap in caps if cap is not None]
         return EventTime(
             at=None if at is None else min(known_caps),
@@ -188,8 +188,4 @@ def _end_of_period(contract: Contract, mark: datetime, batches: list[BatchEntry]
     assert contract.watermark is not None
     if contract.column(contract.watermark).type.kind is not TypeKind.DATE or not batches:
         return mark
-    return min(_end_of(mark.date()), max(batch.received_at for batch in batches))
-
-
-def _end_of(day: date) -> datetime:
-    return datetime.combine(day + _ONE_DAY, time(), UTC)
+    return min(end_of(mark.date()), max(batch.received_at for batch in batches))

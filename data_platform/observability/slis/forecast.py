@@ -6,9 +6,10 @@ A forecast is no fact: it is told with its confidence, which is below 1, and wha
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from statistics import median
 
+from data_platform.contracts.days import end_of
 from data_platform.contracts.model import Contract, Layer
 from data_platform.metastore.sli_values import SliValueEntry
 from data_platform.metastore.source_counts import FORECAST
@@ -84,6 +85,6 @@ def _value(moment: Moment, dataset: str, day: date, observed: int, expected: tup
             "observed": observed,
             "missing": rows - here,
             "confidence": confidence,
-            "day_ends_at": datetime.combine(day + _ONE_DAY, time(), UTC).isoformat(),
+            "day_ends_at": end_of(day).isoformat(),
         },
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from data_platform.contracts.domains import Project
+from data_platform.contracts.domains import PLATFORM_DOMAIN, Project
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.run_slots import RunSlotEntry
 from data_platform.metastore.sli_values import SliValueEntry
@@ -16,7 +16,6 @@ from data_platform.observability.slis.moment import (
     CONTRACTS,
     FIRST_LOOK,
     OVERLAP,
-    PLATFORM,
     UNSEEN,
     WATCHED,
     Moment,
@@ -51,7 +50,7 @@ class Slis:
         standings = tuple(self.standings(now))
         with operations.sli_facts.reading() as tx:
             values = operations.sli_values
-            contracts = next(iter(values.of(CONTRACTS, subject=PLATFORM, limit=1, tx=tx)), None)
+            contracts = next(iter(values.of(CONTRACTS, subject=PLATFORM_DOMAIN, limit=1, tx=tx)), None)
             moment = Moment(
                 now=now,
                 before=before,
@@ -85,7 +84,7 @@ def _watched(moment: Moment) -> SliValueEntry:
     seconds = 0.0 if moment.before is None else (moment.now - moment.before).total_seconds()
     return SliValueEntry(
         sli=WATCHED,
-        subject=PLATFORM,
+        subject=PLATFORM_DOMAIN,
         measured_at=moment.now,
         value=seconds,
         good=seconds if moment.is_seamless else 0.0,

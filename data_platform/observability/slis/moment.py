@@ -19,7 +19,6 @@ Measure: TypeAlias = Callable[["Moment"], Iterable[SliValueEntry]]
 
 WATCHED = "watched"  # the values under this name say which time was watched at all
 CONTRACTS = "schema_compatibility"  # its values say which contracts were in force, and since when
-PLATFORM = "platform"  # the subject of what is about no dataset
 UNSEEN = timedelta(seconds=90)  # what is longer between two measurements was not watched
 CADENCE = timedelta(minutes=5)  # a state that stays is written down this often
 OVERLAP = timedelta(minutes=5)  # facts may be stamped this long before they can be read
@@ -49,6 +48,7 @@ class Moment:
     watch: tuple[SliValueEntry, ...]
     ended: tuple[RunEntry, ...]
     seen_contracts: Mapping[str, Any] = field(default_factory=dict)
+    _known_since: dict[str, datetime] = field(default_factory=dict)
     _new: dict[str, tuple[RunEntry, ...]] = field(default_factory=dict)
     _last: dict[str, dict[tuple[str, str], SliValueEntry]] = field(default_factory=dict)
 
@@ -65,7 +65,10 @@ class Moment:
     @property
     def known_since(self) -> Mapping[str, datetime]:
         """Since when each dataset was watched."""
-        return {name: datetime.fromisoformat(at) for name, at in self.seen_contracts.get("known_since", {}).items()}
+        if not self._known_since:
+            told = self.seen_contracts.get("known_since", {}).items()
+            self._known_since.update((name, datetime.fromisoformat(at)) for name, at in told)
+        return self._known_since
 
     def contracts(self) -> Mapping[str, Contract]:
         """The contract of every dataset, by its name."""

@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from data_platform.contracts.days import DayRange
 from data_platform.contracts.model import Layer
 from data_platform.metastore.heartbeats import Heartbeat
-from data_platform.metastore.operations_tables import SlotOutcome
+from data_platform.metastore.objective_tables import SlotOutcome
 from data_platform.metastore.partitions import WHOLE_TABLE, PartitionEntry
 from data_platform.metastore.run_slots import RunSlotEntry
 from data_platform.metastore.runs import RunEntry

@@ -6,6 +6,7 @@ A number without a source is worse than none, so those of the last list are neve
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from data_platform.observability.slis import (
     catalog_coverage,
@@ -19,6 +20,8 @@ from data_platform.observability.slis import (
     validity,
 )
 from data_platform.observability.slis.moment import Measure
+
+EXPLANATIONS = Path(__file__).parent / "explanations"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,12 @@ class Indicator:
     @property
     def page(self) -> str:
         """Its page, from the project's folder."""
-        return f"docs/reference/slis/{self.name}.md"
+        return f"data_platform/observability/slis/{EXPLANATIONS.name}/{self.name}.md"
+
+    @property
+    def explanation(self) -> str:
+        """That page's text (Markdown)."""
+        return (EXPLANATIONS / f"{self.name}.md").read_text(encoding="utf-8")
 
 
 INDICATORS = (

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from data_platform.contracts.domains import PLATFORM_DOMAIN
 from data_platform.metastore.sli_values import SliValueEntry
-from data_platform.observability.slis.moment import CONTRACTS, PLATFORM, Moment
+from data_platform.observability.slis.moment import CONTRACTS, Moment
 
 NAME = CONTRACTS
 _WINDOW = timedelta(days=30)
@@ -30,7 +31,9 @@ class _Change:
 def measure(moment: Moment) -> Iterable[SliValueEntry]:
     """A value for the platform and for each dataset that changed; counts are changes."""
     seen = moment.seen_contracts
-    texts = {dataset: contract.sha256 for dataset, contract in moment.contracts().items()}
+    unread = {str(name) for name in moment.project.unread}  # what was in force there is still what changes count from
+    texts = {dataset: text for dataset, text in _texts(seen).items() if dataset in unread}
+    texts |= {dataset: contract.sha256 for dataset, contract in moment.contracts().items()}
     drifted = sorted(
         f.name for f in moment.metastore.catalog.findings.all(only_open=True, tx=moment.tx) if f.standing == "drifted"
     )
@@ -107,12 +110,12 @@ def _of_datasets(moment: Moment, changes: Iterable[_Change]) -> Iterator[SliValu
 def _of_platform(moment: Moment, changes: list[_Change], state: Mapping[str, object]) -> SliValueEntry:
     good = sum(change.is_checked for change in changes)
     values = moment.metastore.operations.sli_values
-    recent = values.of(NAME, subject=PLATFORM, since=moment.now - _WINDOW, tx=moment.tx)
+    recent = values.of(NAME, subject=PLATFORM_DOMAIN, since=moment.now - _WINDOW, tx=moment.tx)
     all_good = good + sum(entry.good for entry in recent)
     total = len(changes) + sum(entry.good + entry.bad for entry in recent)
     return SliValueEntry(
         sli=NAME,
-        subject=PLATFORM,
+        subject=PLATFORM_DOMAIN,
         measured_at=moment.now,
         value=all_good / total if total else None,
         good=float(good),

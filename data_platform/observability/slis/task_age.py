@@ -9,9 +9,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from datetime import timedelta
 
+from data_platform.contracts.domains import PLATFORM_DOMAIN
 from data_platform.metastore.queued_runs import QueuedRunEntry
 from data_platform.metastore.sli_values import SliValueEntry
-from data_platform.observability.slis.moment import CADENCE, PLATFORM, Moment
+from data_platform.observability.slis.moment import CADENCE, Moment
 from data_platform.observability.slis.processing_lag import percentile
 
 NAME = "task_age"
@@ -32,7 +33,7 @@ def measure(moment: Moment) -> Iterable[SliValueEntry]:
     last = moment.last(NAME)
     for lane, runs in sorted(lanes.items()):
         value = _value(moment, lane, runs, counted)
-        before = last.get((PLATFORM, lane))
+        before = last.get((PLATFORM_DOMAIN, lane))
         is_old = before is None or moment.now - before.measured_at >= CADENCE
         if value.evidence["counted"] or (is_old and value.evidence["waiting"]):
             yield value
@@ -53,7 +54,7 @@ def _value(moment: Moment, lane: str, runs: list[QueuedRunEntry], counted: Colle
     oldest = min(waiting, key=lambda run: run.enqueued_at, default=None)
     return SliValueEntry(
         sli=NAME,
-        subject=PLATFORM,
+        subject=PLATFORM_DOMAIN,
         partition=lane,
         measured_at=moment.now,
         value=percentile(ages, 0.95) if ages else 0.0,

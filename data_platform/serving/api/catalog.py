@@ -19,7 +19,7 @@ from data_platform.metastore.catalog_reads import DatasetLine
 from data_platform.serving.api.answers import ANSWERS, BAD_CURSOR, answer
 from data_platform.serving.parameters import Column, Cursor, Depth, Direction, Key, Limit
 from data_platform.serving.problems import described
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 _NOT_FOUND = described(
     {HTTPStatus.NOT_FOUND: "The catalog has no such dataset or column; `detail` says what comes near."}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
@@ -17,14 +17,14 @@ from fastapi import APIRouter, Request, Response
 from data_platform.catalog.cursors import UnknownCursor, cursor_of, place_in
 from data_platform.connectors.heartbeat_map import heartbeat_map
 from data_platform.costs.report import CostOf
-from data_platform.errors import ConfigurationError
 from data_platform.incidents.dossier import dossier
 from data_platform.metastore.column_types import storable
 from data_platform.serving.api.answers import ANSWERS, BAD_CURSOR, answer
+from data_platform.serving.asked_costs import report_of
 from data_platform.serving.console.operations.signals import feed
 from data_platform.serving.parameters import By, Cursor, Limit, Month, Open
 from data_platform.serving.problems import Problem, described
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 _NOT_FOUND = described({HTTPStatus.NOT_FOUND: "There is no such incident, or it was forgotten."})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,7 +43,7 @@ def operation_routes(platform: Platform) -> APIRouter:
         rest = sorted(
             (one for one in entries if (str(one.dataset), one.name) > after), key=lambda e: (str(e.dataset), e.name)
         )
-        found = heartbeat_map(rest[:limit], platform.metastore, platform.clock.now(), place=platform.ingester.place)
+        found = heartbeat_map(rest[:limit], platform.metastore, platform.clock.now(), place=platform.place)
         items = [{name: value for name, value in asdict(feed(one)).items() if name != "tone"} for one in found]
         more = cursor_of(items[-1]["dataset"], items[-1]["name"]) if len(rest) > limit else None
         return answer(request, {"items": items, "cursor": more})
@@ -75,10 +75,7 @@ def operation_routes(platform: Platform) -> APIRouter:
         request: Request, month: Month = None, by: By = "domain", limit: Limit = 100, cursor: Cursor = None
     ) -> Response:
         (after,) = (None,) if cursor is None else place_in(cursor, (str,))
-        try:
-            report = platform.costs.report(None if month is None else date.fromisoformat(f"{month}-01"), by=by)
-        except ConfigurationError as error:
-            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+        report = report_of(platform.costs, month, by=by)
         rest = [one for one in sorted(report.costs, key=lambda one: one.name) if after is None or one.name > after]
         more = cursor_of(rest[limit - 1].name) if len(rest) > limit else None
         whole = {"first": report.first, "last": report.last, "by": report.by, "currency": report.currency,

@@ -19,7 +19,7 @@ from data_platform.serving.console.operations.signals import signal_tiles
 from data_platform.serving.console.rendering import dataset_href, lineage_href, page
 from data_platform.serving.parameters import Cursor, Depth, Direction
 from data_platform.serving.problems import problem_of
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 _PAGE = 30
 
@@ -95,7 +95,7 @@ def console_routes(platform: Platform) -> APIRouter:
     @routes.get("/connectors")
     def connectors() -> HTMLResponse:
         entries = [entry for domain in platform.project.domains for entry in domain.connectors]
-        standings = heartbeat_map(entries, platform.metastore, platform.clock.now(), place=platform.ingester.place)
+        standings = heartbeat_map(entries, platform.metastore, platform.clock.now(), place=platform.place)
         return page("connectors.html", here="/connectors", standings=standings)
 
     return routes

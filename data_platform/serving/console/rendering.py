@@ -13,8 +13,8 @@ from markupsafe import Markup
 from data_platform.catalog.naming import display_key
 from data_platform.lineage.names import PLATFORM
 from data_platform.metastore.catalog_reads import DatasetLine
-from data_platform.serving.console.operations.words import duration, share, size
-from data_platform.wiring import code_version
+from data_platform.observability.words import duration, share, size
+from data_platform.wiring.machine import code_version
 
 LAYERS = ("raw", "curated", "served")
 

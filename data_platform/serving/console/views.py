@@ -26,7 +26,7 @@ from data_platform.serving.console.rendering import (
     lineage_href,
 )
 from data_platform.transforms.driven import driven_by
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 _NEAR = 12
 _TAGS = 6  # of a line of search results
@@ -263,10 +263,12 @@ def _contract(platform: Platform, line: DatasetLine) -> dict[str, Any]:
     project = platform.project
     known = {str(name): name for name in project.datasets} if line.namespace == PLATFORM else {}
     name = known.get(line.name)
+    faults = [fault for part in platform.soundness.parts if part.name == line.name for fault in part.faults]
     if name is None:
-        return {"contract": (), "rules": (), "sql": None}
+        return {"contract": (), "rules": (), "sql": None, "faults": faults}
     driven = driven_by(project, name)
     return {
+        "faults": faults,
         "contract": list(driven.facts.items()),
         "rules": [{"name": rule.get("rule"), "severity": rule.get("severity")} for rule in driven.rules],
         "sql": project.dataset(name).sql_text,

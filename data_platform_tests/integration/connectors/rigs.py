@@ -48,6 +48,7 @@ class Rig(ABC):
     goes_down: ClassVar[bool] = True
     has_credential: ClassVar[bool] = True
     takes_back: ClassVar[str | None] = None  # what `replay --from` says for everything
+    counted: ClassVar[dict[str, Any] | None] = None  # options under which its source says what it holds
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -70,6 +71,10 @@ class Rig(ABC):
     @abstractmethod
     def held(self) -> list[int]:
         """The ids that the source holds, read from the source, without those of bad records."""
+
+    def state(self, rows: int) -> None:
+        """Says how many records were put there, where the source does not know that by itself."""
+        assert self.counted is not None
 
     def down(self) -> None:
         """Takes the source away."""
@@ -123,6 +128,7 @@ def line(number: int, extra: dict[str, Any]) -> str:
 
 class FileDropRig(Rig):
     kind = "file_drop"
+    counted: ClassVar[dict[str, Any] | None] = {"control_totals": "items/*.totals"}
     goes_down = has_credential = False
 
     def options(self) -> dict[str, Any]:
@@ -134,6 +140,12 @@ class FileDropRig(Rig):
 
     def send_bad(self, number: int) -> None:
         self._drop(number, [line(number, {"amount": "a lot"})])
+
+    def state(self, rows: int) -> None:
+        files = (self.folder / "source" / "items").glob("*.ndjson")
+        counts = {file.name: len(file.read_text().splitlines()) for file in files}
+        assert sum(counts.values()) == rows
+        self.kit.drop("items/all.totals", json.dumps(counts))
 
     def held(self) -> list[int]:
         found = []
@@ -154,6 +166,7 @@ class S3DropRig(FileDropRig):
 
     name = "file_drop_s3"
     goes_down = True
+    counted = None  # as in a folder
 
     def __init__(self, folder: Path, server: S3Server) -> None:
         super().__init__(folder)
@@ -190,6 +203,7 @@ class S3DropRig(FileDropRig):
 class KafkaRig(Rig):
     kind = "kafka"
     takes_back = "earliest"
+    counted: ClassVar[dict[str, Any] | None] = {"count_every": "PT0S"}
 
     def __init__(self, folder: Path, broker: KafkaBroker) -> None:
         super().__init__(folder)
@@ -259,6 +273,7 @@ class KafkaRig(Rig):
 class HttpPushRig(Rig):
     kind = "http_push"
     goes_down = has_credential = False  # of the loop: senders present it, and the endpoint's own tests change it
+    counted: ClassVar[dict[str, Any] | None] = {"count_every": "PT0S"}
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -288,13 +303,17 @@ class HttpPushRig(Rig):
     def held(self) -> list[int]:
         return self._held
 
-    def _post(self, record: bytes) -> None:
+    def state(self, rows: int) -> None:
+        said = {"date": self.kit.clock.now().date().isoformat(), "rows": rows}
+        self._post(json.dumps(said).encode(), to="/ingest/items/counts", status=200)
+
+    def _post(self, record: bytes, *, to: str = "/ingest/items", status: int = 202) -> None:
         assert self._served is not None
         connection = http.client.HTTPConnection("127.0.0.1", self._served.port, timeout=20)
         headers = {"authorization": f"Bearer {TOKEN}", "content-type": NDJSON}
         try:
-            connection.request("POST", "/ingest/items", record + b"\n", headers)
-            assert connection.getresponse().status == 202
+            connection.request("POST", to, record + b"\n", headers)
+            assert connection.getresponse().status == status
         finally:
             connection.close()
 
@@ -362,6 +381,7 @@ def _insert(number: int, amount: str) -> str:
 class PostgresCdcRig(SqlTableRig):
     kind = "postgres_cdc"
     takes_back = "snapshot"
+    counted: ClassVar[dict[str, Any] | None] = {"count_every": "PT0S"}
 
     def __init__(self, folder: Path, server: PostgresServer) -> None:
         super().__init__(folder, server)

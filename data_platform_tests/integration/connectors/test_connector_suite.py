@@ -19,6 +19,7 @@ from data_platform.lakehouse.table_ref import Zone
 from data_platform.lakehouse.tables import Table
 from data_platform.publication.recording import Recorder
 from data_platform_tests.integration.connectors.rigs import KINDS, Rig, rigs
+from data_platform_tests.kit import later
 
 
 class Crash(BaseException):
@@ -129,6 +130,36 @@ def test_a_crash_at_any_step_loses_and_doubles_nothing(
     rig.send(range(16, 19))
     drain(rig)
     arrived_once(rig)
+
+
+def test_what_a_source_says_that_it_holds_is_what_came_whatever_came_between(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if rig.counted is None:
+        pytest.skip(f"{rig.name or rig.kind} says nothing of what it holds here")
+    rig.open(**rig.counted)
+    rig.send(range(1, 6))
+    drain(rig)
+    rig.send(range(6, 16))
+    rig.send_bad(16)
+    commit = SourceLog.commit
+
+    def dies(self: SourceLog, *arguments: Any) -> Any:
+        commit(self, *arguments)
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SourceLog, "commit", dies)
+        with pytest.raises(Crash):
+            drain(rig)
+    restarted(rig)
+    rig.state(16)
+    for _ in range(3):  # a stream is counted at one moment and compared when its changes are there
+        rig.kit.ingest("items")
+    later(rig.kit, seconds=15)
+    values = [one for one in rig.kit.platform.slis.measure(rig.kit.clock.now()) if one.sli == "completeness"]
+    assert {(one.value, one.bad, one.provenance == "forecast") for one in values} == {(1.0, 0.0, False)}
+    assert sum(one.evidence["expected"] for one in values) == 16
 
 
 def test_a_malformed_record_is_rejected_alone_and_counted(rig: Rig) -> None:

@@ -203,6 +203,7 @@ def test_a_killed_run_is_a_visible_unmetered_line(kit: Kit) -> None:
     assert run.state is RunState.RUNNING
     assert [(one.dataset, one.runs) for one in kit.platform.costs.report().unmetered] == [("curated.shop.orders", 1)]
     kit.materialize("curated.orders")
+    kit.platform.meter.keep()
     (one,) = kit.platform.costs.report().unmetered
     assert one.estimate is not None
     assert one.estimate > 0

@@ -34,7 +34,7 @@ def document(typed: Type, *words: str) -> Any:
     return json.loads(typed(*words, "--json")[1])
 
 
-def test_a_healthy_store_ends_with_0_and_says_how_much_is_covered(typed: Type) -> None:
+def test_a_healthy_store_ends_with_0_and_says_how_much_is_covered(estate: Estate, typed: Type) -> None:
     assert "nobody has looked what is in the store" in typed("coverage")[2]
     code, _, said = typed("scan")
     assert code == 0
@@ -42,7 +42,7 @@ def test_a_healthy_store_ends_with_0_and_says_how_much_is_covered(typed: Type) -
     assert "6 with a contract (100.0%); 0 to settle" in said
     assert "6 with a contract (100.0%)" in typed("coverage")[2]
     assert document(typed, "coverage")["tables"]["ratio"] == 1.0
-    assert "data_platform_catalog_coverage_ratio 1.0" in typed("metrics")[1]
+    assert "data_platform_catalog_coverage_ratio 1.0" in estate.kit.platform.metrics.text()
     assert document(typed, "findings")["findings"] == []
     assert len(document(typed, "findings", "--all")["findings"]) == 8
 
@@ -56,7 +56,7 @@ def test_an_unmanaged_table_is_found_shown_rejected_and_moved(estate: Estate, ty
     assert "1 to settle" in said
     assert "unmanaged" in typed("show", "curated.shop.extract")[1]
     assert "no contract" in typed("show", "curated.shop.extract")[1]
-    numbers = typed("metrics")[1]
+    numbers = estate.kit.platform.metrics.text()
     assert f"data_platform_catalog_coverage_ratio {6 / 7}" in numbers
     assert 'data_platform_catalog_findings{decision="none",standing="unmanaged"} 1.0' in numbers
     code, out, said = typed("reject", "curated.shop.extract", "--reason", "an old export")

@@ -33,6 +33,8 @@ _STEPS = {
         "dataset source_rows raw_rows rejected_rows newest_event_time_minutes_ago", "oldest_event_time_minutes_ago"
     ),
     "file_rejected": Keys("dataset reason", "count every_minutes"),
+    "file_read": Keys("dataset"),
+    "resolve": Keys("cause who"),
     "heartbeat": Keys("dataset", "phase rows backlog error silent"),
     "cursor_frozen": Keys("dataset backlog"),
     "kept_log": Keys("dataset kept_bytes limit_bytes"),
@@ -66,7 +68,7 @@ _WORDS = {
     ("breaker", "state"): ("closed", "open", "half_open"),
 }
 _PLACES = {("suppression", "scope"), ("security", "subject"), ("finding", "table"), ("objective", "subject")}
-_PLACES |= {("beat_stops", "component"), ("beat_returns", "component"), ("ack", "cause")}
+_PLACES |= {("beat_stops", "component"), ("beat_returns", "component"), ("ack", "cause"), ("resolve", "cause")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

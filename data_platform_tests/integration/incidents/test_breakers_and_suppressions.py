@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from data_platform.clock import ManualClock
 from data_platform.errors import ConfigurationError, FatalError, SourceUnavailable
 from data_platform.incidents.breakers import FAILURES, FIRST_WAIT, BreakerOpen, Breakers
-from data_platform.incidents.suppressing import suppression
 from data_platform.metastore.engine import Metastore
-from data_platform.metastore.operations_tables import BreakerState
+from data_platform.metastore.incident_tables import BreakerState
 
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
 
@@ -70,19 +69,3 @@ def test_a_person_resets_a_breaker(metastore: Metastore) -> None:
     assert state(metastore) is BreakerState.CLOSED
     with pytest.raises(ConfigurationError, match="breaker list"):
         breakers.reset("c", who="ann")
-
-
-@pytest.mark.parametrize(
-    ("ticket", "scope", "hours"),
-    [
-        ("", "raw.shop.a", 1),
-        ("T-1", "", 1),
-        ("T-1", "*", 1),
-        ("T-1", "**.*", 1),
-        ("T-1", "shop", 0),
-        ("T-1", "shop", 800),
-    ],
-)
-def test_a_suppression_needs_a_ticket_a_scope_and_a_near_end(ticket: str, scope: str, hours: int) -> None:
-    with pytest.raises(ConfigurationError):
-        suppression(ticket=ticket, scope=scope, starts_at=NOON, lasts=timedelta(hours=hours), who="ann")

@@ -14,8 +14,8 @@ from data_platform.incidents.rules import all as rules
 from data_platform.incidents.rules.facts import Facts, Outside
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.incidents import IncidentEntry
+from data_platform.metastore.objective_tables import ObjectiveState
 from data_platform.metastore.objectives import ObjectiveEntry
-from data_platform.metastore.operations_tables import ObjectiveState
 from data_platform.metastore.sli_values import SliValueEntry
 from data_platform.observability.standings import ConnectorStanding
 from data_platform_tests.integration.incidents.test_engine import engine_over

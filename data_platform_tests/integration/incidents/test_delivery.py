@@ -19,9 +19,9 @@ from data_platform.incidents.delivery import Deliverer
 from data_platform.incidents.dossier import dossier
 from data_platform.incidents.routing import Routes, read_routes
 from data_platform.metastore.engine import Metastore
+from data_platform.metastore.incident_tables import IncidentSeverity, IncidentState
 from data_platform.metastore.incidents import IncidentEntry
 from data_platform.metastore.notifications import NotificationEntry
-from data_platform.metastore.operations_tables import IncidentSeverity, IncidentState
 from data_platform.metastore.runs import RunEntry
 from data_platform.metastore.symptoms import SymptomEntry
 from data_platform.metastore.tables import RunState

@@ -24,7 +24,7 @@ from data_platform.incidents.report import report
 from data_platform.incidents.routing import Routes
 from data_platform.incidents.rules.all import Found
 from data_platform.metastore.engine import Metastore, open_metastore
-from data_platform.metastore.operations_tables import IncidentSeverity, IncidentState
+from data_platform.metastore.incident_tables import IncidentSeverity, IncidentState
 from data_platform.metastore.runs import RunEntry
 from data_platform.metastore.symptoms import Symptoms
 from data_platform.metastore.tables import RunState
@@ -60,7 +60,7 @@ def failed(name: str, *, at: datetime = NOON, alert: Alert = Alert.RUN_FAILED, p
         dataset=name,
         began_at=at,
         ready_at=at,
-        is_event=alert is Alert.RUN_FAILED,
+        marks={f"run:{name}:{at.isoformat()}": 0} if alert is Alert.RUN_FAILED else {},
         evidence={"error": "KeyError: x"},
     )
 

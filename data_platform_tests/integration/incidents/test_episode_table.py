@@ -49,7 +49,7 @@ def test_every_zone_tier_domain_and_kind_of_step_occurs() -> None:
     assert {cause.name.split(".")[0] for cause in causes} == {"raw", "curated", "served"}
     assert {cause.tier for cause in causes} == {"gold", "silver", "bronze"}
     assert {cause.domain for cause in causes} == set(ESTATE.on_call)
-    assert len({step.kind for episode in EPISODES for step in episode.timeline}) == 24
+    assert len({step.kind for episode in EPISODES for step in episode.timeline}) == 26
 
 
 def test_five_hundred_generated_datasets_exist_only_where_they_are_asked_for() -> None:

@@ -77,10 +77,14 @@ def play(episode: Episode, metastore: Metastore, webhook: Received) -> Outcome:
                 world.go_to(at)  # what goes on until then has been written by then
             if step.kind == "clock":
                 back += timedelta(seconds=step.facts["back_seconds"])
-            if step.kind == "ack":
+            if step.kind in ("ack", "resolve"):
                 found = [one for one in metastore.operations.incidents.recent() if one.cause == step.facts["cause"]]
                 clock.moment = at
-                People(metastore=metastore, clock=clock).acknowledge(found[0].incident_id, who=step.facts["who"])
+                people, who = People(metastore=metastore, clock=clock), step.facts["who"]
+                if step.kind == "ack":
+                    people.acknowledge(found[0].incident_id, who=who)
+                else:
+                    people.resolve(found[0].incident_id, who=who, reason="seen to")
             world.happen(step, at)
         world.go_to(now - back)
         clock.moment = now - back
@@ -155,10 +159,10 @@ def _compare(episode: Episode, metastore: Metastore, webhook: Received) -> Outco
         left.remove(match)
         outcome.wrong += _differences(expected, match, metastore)
     outcome.repeated += [f"{one.severity} {one.alert} of {one.cause}" for one in left]
-    sent = Counter((body["incident_id"], body["kind"], body["severity"]) for body in webhook.bodies)
+    sent = Counter((body["incident_id"], body["kind"], body["severity"], body["recipient"]) for body in webhook.bodies)
     outcome.repeated += [f"{key} was sent {count} times" for key, count in sent.items() if count > 1]
     queued = {
-        (n.incident_id, n.kind, n.severity)
+        (n.incident_id, n.kind, n.severity, n.recipient)
         for n in metastore.operations.notifications.of([i.incident_id for i in found])
     }
     outcome.missed += [f"{key} did not arrive" for key in queued - set(sent)]
@@ -170,14 +174,20 @@ def _differences(expected: Expected, found: IncidentEntry, metastore: Metastore)
     notes = store.notifications.of([found.incident_id])
     opened = (found.detected_at - ESTATE.starts_at).total_seconds() / 60
     platform = [note.recipient for note in notes if note.kind == "escalated"]
-    told = [note.recipient for note in notes if note.kind != "escalated"]
+    told = [note.recipient for note in notes if note.kind in ("opened", "raised")]
+    ended = [note.recipient for note in notes if note.kind == "resolved"]
+    to_be_told = set(told) | {note.recipient for note in notes if note.kind == "escalated"} if ended else set()
+    if found.reopened:  # who was told of nothing since an end is not told of another one
+        to_be_told &= set(ended)
+    said = tuple(dict.fromkeys(f"{note.kind}@{note.severity}" for note in notes))
     pairs = {
         "alert": (expected.alert, found.alert),
         "severity": (expected.severity, found.severity.value),
         "state": (expected.state, found.state.value),
         "recipient": ({expected.recipient}, set(told)),
         "escalated to": ({ESTATE.platform} if platform else set(), set(platform)),
-        "notifications": (expected.notifications, tuple(f"{note.kind}@{note.severity}" for note in notes)),
+        "resolved told to": (to_be_told, set(ended)),
+        "notifications": (expected.notifications, said),
         "reopened": (expected.reopened, found.reopened),
     }
     wrong = [f"{name}: {want} expected, {got} found" for name, (want, got) in pairs.items() if want != got]

@@ -65,9 +65,13 @@ def test_a_suppression_is_refused_without_a_near_end_and_a_scope(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     suppress = ["incident", "suppress", "--ticket", "T-1", "--as", "kim"]
-    assert run([*suppress, "--scope", "curated.shop.orders", "--for", "2h"]) == 0
+    assert run([*suppress, "--scope", "curated.commerce.orders", "--for", "2h"]) == 0
+    assert "this holds back 16 alerts of 1 dataset" in capsys.readouterr().err
+    assert run([*suppress, "--scope", "curated.commerce.order", "--for", "2h"]) == 2
+    assert "write curated.commerce.orders" in capsys.readouterr().err
     assert run([*suppress, "--scope", "*", "--for", "2h"]) == 2
-    assert run([*suppress, "--scope", "shop", "--for", "soon"]) == 2
+    assert run([*suppress, "--scope", "curated.commerce.orders", "--for", "soon"]) == 2
+    assert run([*suppress, "--scope", "curated.commerce.orders", "--for", "8d"]) == 2
     assert run(["breaker", "reset", "nothing"]) == 2
     assert run(["incident", "show", "nothing"]) == 2
 

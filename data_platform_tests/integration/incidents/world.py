@@ -18,9 +18,10 @@ from data_platform.metastore.component_beats import ComponentBeat
 from data_platform.metastore.database import Transaction
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.heartbeats import Heartbeat, MaintenanceWindow
+from data_platform.metastore.incident_tables import BreakerState
 from data_platform.metastore.lineage_sinks import SinkEntry
+from data_platform.metastore.objective_tables import ObjectiveState, SlotOutcome
 from data_platform.metastore.objectives import ObjectiveEntry
-from data_platform.metastore.operations_tables import BreakerState, ObjectiveState, SlotOutcome
 from data_platform.metastore.partitions import PartitionEntry
 from data_platform.metastore.queued_runs import QueuedRunEntry
 from data_platform.metastore.repository import Repeat
@@ -60,6 +61,7 @@ class _Source:
     is_at_work: bool = False  # a batch kind that takes long
     ended_at: datetime | None = None
     kept: KeptLog | None = None
+    rejected: list[str] = field(default_factory=list)
     batches: int = 0
     batch_at: datetime | None = None
     beat: Heartbeat | None = None
@@ -300,7 +302,7 @@ class World:
 
     def _apply(self, step: Step, at: datetime, tx: Transaction) -> None:
         apply = getattr(self, f"_note_{step.kind}", None)
-        if apply is not None:  # `ack`, `clock` and `quiet` are about the watch, not about the world
+        if apply is not None:  # `ack`, `resolve`, `clock` and `quiet` are about the watch, not about the world
             apply(step, at, tx)
 
     def _note_run(self, step: Step, at: datetime, tx: Transaction) -> None:
@@ -415,7 +417,24 @@ class World:
             reason=step.facts["reason"],
             source_rows=None,
         )
-        self._batch(source, at, tx, rows=0, file=file)
+        source.rejected.append(file.name)
+        self._batch(source, at, tx, rows=1, rejected=1, file=file)
+
+    def _note_file_read(self, step: Step, at: datetime, tx: Transaction) -> None:
+        """Every file of the source that could not be read comes again, and can be."""
+        source = self._sources[step.datasets[0]]
+        for name in source.rejected:
+            file = FileEntry(
+                dataset=source.dataset,
+                batch_id=f"{source.connector.source}/{source.batches + 1}",
+                position=0,
+                name=name,
+                sha256="1",
+                outcome=FileOutcome.READ,
+                source_rows=20,
+                raw_rows=20,
+            )
+            self._batch(source, at, tx, rows=20, file=file)
 
     def _note_kept_log(self, step: Step, at: datetime, tx: Transaction) -> None:
         facts = step.facts

@@ -21,7 +21,7 @@ from data_platform.lineage.project_lineage import ProjectLineage
 from data_platform.metastore.catalog_reads import DatasetLine
 from data_platform.serving.app import platform_app
 from data_platform.settings import load_settings
-from data_platform.wiring import open_platform
+from data_platform.wiring.platform import open_platform
 from data_platform_tests.coverage_oracle import coverage
 from data_platform_tests.kit import Kit
 

@@ -17,7 +17,7 @@ from data_platform.metastore.engine import Metastore, open_metastore
 from data_platform.metastore.leases import AdvisoryLeases
 from data_platform.publication.lease import FileLeases
 from data_platform.settings import Settings
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 from data_platform_tests.integration.metastore.test_metastore_concurrency import outputs, start
 
 RAW = "tables/raw/shop/orders"

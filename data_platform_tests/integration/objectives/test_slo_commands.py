@@ -85,6 +85,34 @@ def test_one_burst_does_not_stop_deploys(shop: Kit, typed: Type) -> None:
     assert gate(typed, "served.shop.sales")[0] == 0
 
 
+def spend(shop: Kit, typed: Type) -> None:
+    """A day, three weeks ago, that was all bad; good ever since: nothing burns, and 10 % against 0.5 % are gone."""
+    measured(shop, hours=21 * 24, bad=86_400)
+    for days in range(20, 0, -2):
+        measured(shop, hours=days * 24, good=86_400)
+    typed("slo", "evaluate")
+    standing = shop.platform.metastore.operations.objectives.get("freshness.served.shop.sales")
+    assert standing is not None
+    assert (standing.state, standing.detail["burning"]) == ("spent", "")
+
+
+def test_a_spent_budget_closes_the_gate_although_nothing_burns_any_more(shop: Kit, typed: Type) -> None:
+    spend(shop, typed)
+    code, said = gate(typed, "raw.shop.orders")
+    assert (code, said["is_open"], said["verdict"]["burning"]) == (1, False, [])
+    assert [one["objective"] for one in said["verdict"]["spent"]] == ["freshness.served.shop.sales"]
+    (reason,) = said["reasons"]
+    # of 950,400 seconds 0.5 % may be bad, 4,752: 86,400 are 18.18 times as many
+    assert "freshness.served.shop.sales has spent its error budget: -1718% of it is left over 30d" in reason
+    code, out, err = typed("deploy-gate", "served.shop.sales")
+    assert (code, out) == (1, "")
+    assert "has spent its error budget" in err
+    assert "playbook budget_burn" in err
+    assert gate(typed, "raw.shop.visits")[0] == 0
+    assert typed("deploy-gate", "served.shop.sales", "--override", "OPS-9")[0] == 0
+    assert "has spent" in shop.platform.metastore.operations.deploys.recent()[0].reason
+
+
 def test_an_override_names_its_ticket_and_is_kept(shop: Kit, typed: Type) -> None:
     burn(shop, typed)
     assert typed("deploy-gate", "served.shop.sales", "--override", " ")[0] == 2

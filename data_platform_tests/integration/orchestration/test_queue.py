@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from data_platform.metastore.breakers import BreakerEntry
-from data_platform.metastore.operations_tables import BreakerState
+from data_platform.metastore.incident_tables import BreakerState
 from data_platform.metastore.queued_runs import QueuedRunEntry
 from data_platform.orchestration import watch as watching
 from data_platform.orchestration.location import load_location
@@ -115,7 +115,7 @@ def test_a_run_that_left_the_queue_has_its_start_and_a_cancelled_one_is_forgotte
 def test_the_watch_of_dagster_samples_the_queue(
     kit: Kit, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "open_platform", lambda _: nullcontext(kit.platform))
+    monkeypatch.setattr(watching.SoundPlatforms, "open", lambda _: nullcontext(kit.platform))
     waiting = run(instance)
     look = watching.watch(load_location(kit.platform.settings))
     with dg.build_sensor_context(instance=instance) as context:

@@ -8,9 +8,13 @@ import dagster as dg
 import pytest
 from pydantic import SecretStr
 
+from data_platform.lakehouse.table_ref import TableRef, Zone
 from data_platform.orchestration.instance import open_instance
 from data_platform.orchestration.launch import run_all
+from data_platform.orchestration.warehouse import WAREHOUSE
+from data_platform.publication.warehouse import STORE_KEY
 from data_platform.settings import S3Settings
+from data_platform.wiring.platform import open_platform
 from data_platform_tests.integration.orchestration.shop import drop, shop
 from data_platform_tests.kit import Kit
 from data_platform_tests.servers import S3_BUCKET, s3_server
@@ -37,5 +41,14 @@ def test_the_warehouse_file_is_in_the_bucket_with_its_size(tmp_path: Path, monke
             record = instance.event_log_storage.get_latest_asset_check_execution_by_key(
                 [dg.AssetCheckKey(dg.AssetKey(["warehouse", "served"]), "uploaded")]
             )
+        with open_platform(settings) as platform:
+            platform.slis.measure(platform.clock.now())
+            turn = platform.own_publishing.turn(platform.run())
+            assert {"served.platform.sli_values", "served.shop.totals"} <= turn.file.versions.keys()
+            assert turn.file.rebuilt
+            assert platform.store.size(STORE_KEY) == turn.file.file.stat().st_size
+            values = TableRef(Zone.SERVED, "platform", "sli_values")
+            assert platform.upkeep.tend(values).checkpoint == 1
+        assert WAREHOUSE not in run_all(settings).succeeded  # the file has them already
     [check] = record.values()
     assert check.status.value == "SUCCEEDED"

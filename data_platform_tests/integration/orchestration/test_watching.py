@@ -153,7 +153,7 @@ def test_a_killed_process_is_told_within_a_minute_of_its_next_beat(shop: Shop, i
     assert isinstance(clock, ManualClock)
     heart = Heart(entry, platform.metastore, clock)
     heart.__enter__()
-    heart._done.set()  # the process is gone: nobody beats, and nobody says that it ended
+    heart._rounds.stop()  # the process is gone: nobody beats, and nobody says that it ended
     cursor: str | None = None
     told_after = None
     for seconds in range(0, 121, 10):

@@ -8,19 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from data_platform.cli import liveness
 from data_platform.cli.examinations import Finding, State
 from data_platform.cli.liveness import examine_liveness
 from data_platform.metastore.breakers import BreakerEntry
 from data_platform.metastore.component_beats import ComponentBeat
 from data_platform.metastore.heartbeats import Heartbeat
-from data_platform.metastore.operations_tables import BreakerState
+from data_platform.metastore.incident_tables import BreakerState
 from data_platform.metastore.queued_runs import QueuedRunEntry
 from data_platform.metastore.tables import Phase
 from data_platform_tests.kit import Kit
 
 
 @pytest.fixture
-def kit(tmp_path: Path) -> Iterator[Kit]:
+def kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kit]:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
     made = Kit(tmp_path)
     made.raw("orders", ["id string required key"])
     yield made
@@ -82,6 +84,45 @@ def test_an_open_breaker_and_an_old_queue_are_warnings_with_their_reason(kit: Ki
     assert (breaker.state, "it hangs" in breaker.detail) == (State.WARNING, True)
     assert "breaker reset source:orders" in breaker.next
     assert (queue.state, "slot" in queue.detail) == (State.WARNING, True)
+
+
+def looked_into_the_queue(kit: Kit, waiting: int) -> None:
+    now, operations = kit.clock.now(), kit.platform.metastore.operations
+    operations.component_beats.beat(
+        ComponentBeat(component="queue", instance="host:1", beat_at=now, expected_every_seconds=15.0)
+    )
+    operations.queued_runs.record(
+        QueuedRunEntry(run_id=f"r{number}", job="ingest", lane="default", enqueued_at=now, started_at=None,
+                       reason="slot", sampled_at=now)
+        for number in range(waiting)
+    )  # fmt: skip
+
+
+def test_an_empty_queue_is_sound_only_while_somebody_looks_into_it(kit: Kit) -> None:
+    assert found(kit, "queue").detail == "Dagster was never used: nothing can wait"
+    looked_into_the_queue(kit, waiting=0)
+    queue = found(kit, "queue", "runs")
+    assert (queue.state, queue.detail.partition(";")[0]) == (State.OK, "0 runs waited")
+    kit.clock.advance(timedelta(minutes=10))
+    queue = found(kit, "queue", "runs")
+    assert queue.state is State.WRONG
+    assert queue.detail.startswith("how many runs wait is unknown: nobody looked since 2026-03-20 12:00")
+
+
+def test_what_waited_when_somebody_looked_last_is_said_to_be_of_then(kit: Kit) -> None:
+    looked_into_the_queue(kit, waiting=2)
+    kit.clock.advance(timedelta(minutes=10))
+    assert "nobody looked since 2026-03-20 12:00:00, when 2 runs waited" in found(kit, "queue", "runs").detail
+
+
+def test_a_queue_that_nobody_ever_looked_into_is_unknown_where_dagster_was_used(kit: Kit) -> None:
+    folder = kit.folder / "dagster" / "schedules"
+    folder.mkdir(parents=True)
+    (folder / "schedules.db").touch()
+    queue = liveness._queue(kit.platform)
+    assert [(one.state, one.detail) for one in queue] == [
+        (State.WARNING, "how many runs wait is unknown: nobody ever looked")
+    ]
 
 
 def test_a_part_that_cannot_be_examined_is_a_fault_and_hides_no_other(kit: Kit) -> None:

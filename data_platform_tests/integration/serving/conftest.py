@@ -1,10 +1,12 @@
-"""A small shop that has run once, and the application over it, asked without a network."""
+"""A small shop that has run once, the application over it, asked without a network, and a browser."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -13,6 +15,10 @@ from starlette.testclient import TestClient
 from data_platform.serving.app import platform_app
 from data_platform_tests.kit import Kit, at, csv_text
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ORDERS = ("order_id string key", "ordered_at timestamp required", "amount decimal(10,2) min=0")
 
 
@@ -33,6 +39,31 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with TestClient(platform_app(kit.platform), base_url="http://localhost") as client:
         yield Shop(kit, client)
     kit.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("needs chromium (Debian package chromium)")
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page in a window of an ordinary size, on which nothing goes wrong."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    opened = context.new_page()
+    opened.set_default_timeout(15_000)
+    said: list[str] = []
+    opened.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    yield opened
+    context.close()
+    assert said == []  # among it every violation of the content security policy
 
 
 def ran_once(folder: Path) -> Kit:

@@ -10,11 +10,12 @@ import orjson
 from data_platform.metastore.component_beats import ComponentBeat
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.incident_events import IncidentEvent
+from data_platform.metastore.incident_tables import IncidentSeverity, IncidentState
 from data_platform.metastore.incidents import IncidentEntry
 from data_platform.metastore.notifications import NotificationEntry
 from data_platform.metastore.objective_samples import ObjectiveSample
+from data_platform.metastore.objective_tables import ObjectiveState
 from data_platform.metastore.objectives import ObjectiveEntry
-from data_platform.metastore.operations_tables import IncidentSeverity, IncidentState, ObjectiveState
 from data_platform.metastore.partitions import PartitionEntry
 from data_platform.metastore.queued_runs import QueuedRunEntry
 from data_platform.metastore.run_meters import RunMeterEntry

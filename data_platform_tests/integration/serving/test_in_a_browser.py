@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,14 +9,11 @@ import pytest
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install 'data-platform[dev]'")
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from data_platform.serving.app import platform_app
 from data_platform.serving.server import serve
 from data_platform_tests.integration.serving.conftest import Shop
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium (Debian package chromium)")
 
 
 @pytest.fixture(scope="module")
@@ -25,27 +21,6 @@ def address(shop: Shop) -> Iterator[str]:
     server = serve(platform_app(shop.kit.platform))
     yield f"http://127.0.0.1:{server.port}"
     server.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 860})
-    opened = context.new_page()
-    opened.set_default_timeout(15_000)
-    said: list[str] = []
-    opened.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    yield opened
-    context.close()
-    assert said == []
 
 
 def test_from_a_word_to_the_origin_of_a_column_and_to_who_breaks_if_it_goes(page: Page, address: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import pytest
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install 'data-platform[dev]'")
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from data_platform.serving.app import platform_app
 from data_platform.serving.server import serve
@@ -18,8 +17,6 @@ from data_platform_tests.integration.serving.conftest import ran_once
 from data_platform_tests.integration.serving.operations_facts import OBJECTIVE, RUN, in_trouble, incident
 from data_platform_tests.kit import Kit
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium (Debian package chromium)")
 DETAIL = f"/objectives/{OBJECTIVE}"
 RUN_PAGE = f"/debug/runs/{RUN}?dataset=curated.shop.orders&partition=2026-03-01"
 PAGES = ("/", "/on-call", "/incidents", "/incidents/lost", "/objectives", DETAIL, "/debug", RUN_PAGE, "/costs")
@@ -40,27 +37,6 @@ def duty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Duty]:
     yield Duty(kit, f"http://127.0.0.1:{server.port}")
     server.stop()
     kit.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 860})
-    opened = context.new_page()
-    opened.set_default_timeout(15_000)
-    said: list[str] = []
-    opened.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    yield opened
-    context.close()
-    assert said == []  # among it every violation of the content security policy
 
 
 @pytest.mark.parametrize(

@@ -277,3 +277,27 @@ def test_an_empty_queue_is_told_only_while_somebody_looks_into_it(shop: Shop) ->
     beats.beat(replace(beat, beat_at=now - timedelta(minutes=4)))
     assert said(shop.client.get("/on-call"), section="queue").startswith("Queue no evidence since")
     beats.forget("queue")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/costs?month=2026-13", "/costs?month=2026-7", "/costs?month=2099-01", "/costs?page=0", "/on-call?page=x",
+     "/on-call?feeds=-1", "/incidents?state=shut", "/incidents?page=100001", "/objectives?state=fine",
+     "/objectives?page=1.5", "/debug?failed=perhaps", "/debug?page=0"],
+)  # fmt: skip
+def test_an_address_that_asks_for_what_there_cannot_be_is_refused_on_a_page_that_says_what(
+    duty: TestClient, address: str
+) -> None:
+    answer = duty.get(address)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "text/html; charset=utf-8")
+    words = said(answer)
+    name = address.partition("?")[2].partition("=")[0]
+    assert f"{name}: " in words or "2099-01 has not begun" in words
+
+
+def test_the_costs_of_a_month_are_those_of_that_month_and_the_filter_keeps_it(duty: TestClient) -> None:
+    this, before = duty.get("/costs?month=2026-03"), duty.get("/costs?month=2026-02")
+    assert "2026-03-01 to 2026-03-20" in said(this)
+    assert "Nothing was metered yet" not in said(this)
+    assert "2026-02-01 to 2026-02-28" in said(before)
+    assert 'name="month" value="2026-02"' in before.text

@@ -83,6 +83,20 @@ def test_a_row_that_was_committed_behind_the_cursor_is_missed_by_the_reader_and_
     assert measured(kit) == {"visits/2026-03-19": (0.9, "source", 1.0)}
 
 
+def test_rows_that_changed_do_not_make_up_for_one_that_is_missing(
+    kit: Kit, source: tuple[Execute, dict[str, Any]]
+) -> None:
+    for number in range(1, 10):
+        insert(source, number, "2026-03-19T10:00:00Z", changed=number)
+    kit.ingest("visits")
+    measured(kit)
+    source[0]("UPDATE visits SET changed = 20 WHERE id = 1")
+    insert(source, 10, "2026-03-19T11:00:00Z", changed=3)  # behind the cursor
+    kit.ingest("visits")
+    assert len(kit.rows("raw.visits")) == 10  # as many as the source has rows, one of them in two versions
+    assert measured(kit)["visits/2026-03-19"] == (0.9, "source", 1.0)
+
+
 def test_today_is_not_counted_and_a_column_that_is_not_there_is_told(
     kit: Kit, source: tuple[Execute, dict[str, Any]]
 ) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import socket
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from data_platform.errors import PublishBlocked
+from data_platform.metastore.spans import SpanEntry
+from data_platform.observability.tracing.otlp import OtlpExport
 from data_platform_tests.integration.tracing.otlp_receiver import Receiver, receiving
 from data_platform_tests.integration.tracing.shop import deliver, shop
 from data_platform_tests.kit import Kit
@@ -107,6 +110,26 @@ def test_a_collector_that_never_answers_holds_nobody_up(tmp_path: Path) -> None:
     for thread in threading.enumerate():
         if thread.name == "traces-last":
             thread.join()
+
+
+def test_more_than_a_silent_collector_may_leave_waiting_is_dropped_and_not_waited_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    at = datetime(2026, 3, 20, tzinfo=UTC)
+    span = SpanEntry(trace_id="a" * 32, span_id="b" * 16, name="run", run_id="r1", started_at=at, ended_at=at)
+    with receiving(is_hanging=True) as receiver:
+        export = OtlpExport(receiver.address, {"service.name": "t"})
+        export.take([span])
+        assert receiver.asked.wait(20)  # its only sender waits for an answer from here on
+        export.take([span] * 10_000)
+        assert not receiver.answers.is_set()
+        receiver.answers.set()
+        export.close()
+        for thread in threading.enumerate():
+            if thread.name == "traces-last":
+                thread.join()
+        assert 0 < len(receiver.spans) < 10_000
+    assert "ERROR" not in {record.levelname for record in caplog.records}
 
 
 def _stored(kit: Kit, trace_id: str) -> Any:

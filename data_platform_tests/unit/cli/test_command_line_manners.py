@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from data_platform.cli import main as entry
@@ -87,17 +88,18 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    ("error", "code"),
+    ("error", "code", "said"),
     [
-        (PublishBlocked("a gate said no"), 1),
-        (ConfigurationError("mend the file"), 2),
-        (SourceUnavailable("away"), 3),
-        (ZeroDivisionError("a bug"), 3),
-        (KeyboardInterrupt(), 3),
+        (PublishBlocked("a gate said no"), 1, "a gate said no"),
+        (ConfigurationError("mend the file"), 2, "mend the file"),
+        (SourceUnavailable("away"), 3, "away"),
+        (FileNotFoundError(2, "No such file", "x.yaml"), 3, "No such file: 'x.yaml'"),
+        (ZeroDivisionError("a bug"), 3, "ZeroDivisionError"),
+        (KeyboardInterrupt(), 3, "interrupted"),
     ],
 )
 def test_errors_become_messages_and_exit_codes(
-    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: BaseException, code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise error
@@ -107,7 +109,21 @@ def test_errors_become_messages_and_exit_codes(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "Traceback" not in captured.err
-    assert str(error) in captured.err
+    assert said in captured.err
+
+
+def test_an_error_of_the_engine_about_a_value_is_told_without_the_value(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        duckdb.sql("SELECT CAST(note AS INTEGER) FROM (SELECT 'ann@example.com' AS note)").fetchall()
+
+    monkeypatch.setattr(entry.root, "main", fail)
+    assert run(["status"]) == 3
+    said = capsys.readouterr().err
+    assert "ConversionException: a value of column note" in said
+    assert "--debug" in said
+    assert "ann@example.com" not in said
 
 
 def test_debug_shows_the_traceback_and_keeps_the_exit_code(

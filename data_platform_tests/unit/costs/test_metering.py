@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -131,6 +132,7 @@ def test_a_failed_run_is_metered_too(bench: Bench) -> None:
 
     with pytest.raises(ValueError, match="no"):
         fail()
+    bench.meter.sample()
     assert (bench.written(ORDERS).cpu_seconds, bench.written(ORDERS).bytes_written) == (1, 9)
 
 
@@ -151,15 +153,32 @@ def test_what_moves_no_bytes_is_written_with_what_does_and_at_the_end(bench: Ben
     for _ in range(5):
         with bench.meter.run(ORDERS, "run-1"):
             bench.process.works(1, cpu=1)
+        bench.meter.sample()
     assert metastore.operations.run_meters.of_dataset(ORDERS) == ()
     with bench.meter.run(ITEMS, "run-1"):
         count(read=1)
         bench.process.works(1)
+    bench.meter.sample()
     assert bench.written(ORDERS).cpu_seconds == 5
     with bench.meter.run(ORDERS, "run-1"):
         bench.process.works(1, cpu=1)
     bench.meter.close()
     assert bench.written(ORDERS).cpu_seconds == 6
+
+
+def test_runs_that_follow_at_once_are_written_together_and_soon(bench: Bench, metastore: Metastore) -> None:
+    for number in range(3):
+        with bench.meter.run(ORDERS, f"run-{number}"):
+            bench.process.works(1, cpu=1)
+            count(read=1)
+    deadline = time.monotonic() + 20
+    while len(metastore.operations.run_meters.of_dataset(ORDERS)) < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert {line.cpu_seconds for line in metastore.operations.run_meters.of_dataset(ORDERS)} == {1}
+    assert len(metastore.operations.run_meters.of_dataset(ORDERS)) == 3
+    while any(thread.name == "metering" for thread in threading.enumerate()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not any(thread.name == "metering" for thread in threading.enumerate())
 
 
 def test_a_long_run_leaves_lines_while_it_is_under_way_so_that_a_killed_one_is_not_free(bench: Bench) -> None:

@@ -9,7 +9,7 @@ import pytest
 from data_platform.cli.main import root
 from data_platform.incidents import runbook
 from data_platform.incidents.explaining import _TITLES
-from data_platform.incidents.model import Alert
+from data_platform.incidents.model import HELD, Alert
 from data_platform.incidents.playbook import playbooks, read_playbook
 from data_platform.incidents.rules.all import FAMILIES
 
@@ -33,6 +33,19 @@ def test_a_runbook_says_all_that_is_asked_at_night(name: str) -> None:
         assert (BOOKS[name].parent / target).exists(), target
     for named in re.findall(r"playbook `([a-z_]+)`", text):
         assert named in list(playbooks())
+
+
+@pytest.mark.parametrize("name", BOOKS)
+def test_a_runbook_says_where_the_evidence_is_and_how_the_incident_ends(name: str) -> None:
+    text = BOOKS[name].read_text()
+    diagnose = [step.command for step in runbook.steps(text) if step.section == "Diagnose"]
+    assert "data-platform incident show ID" in diagnose
+    verify = text.split("## Verify")[1].split("## Escalate")[0]
+    assert re.search(r"^It (never )?ends ", verify, re.MULTILINE)
+    is_by_hand = any(
+        step.command.startswith("data-platform incident resolve ID --reason") for step in runbook.steps(text)
+    )
+    assert is_by_hand == (Alert(name) in HELD)
 
 
 @pytest.mark.parametrize("name", BOOKS)
@@ -66,7 +79,7 @@ def test_a_domains_own_runbook_wins(tmp_path: Path) -> None:
 
 
 def test_only_complete_commands_that_look_are_run_by_a_machine() -> None:
-    text = "## Diagnose\n```sh\ndata-platform doctor\ndata-platform trace RUN_ID\nrm -r x\n```\n## Mitigate\n```sh\ndata-platform run\n```\n"
+    text = "## Diagnose\n```sh\ndata-platform doctor\ndata-platform trace RUN_ID\ndata-platform incident show ID\nrm -r x\n```\n## Mitigate\n```sh\ndata-platform run\n```\n"
     assert [step.command for step in runbook.steps(text) if step.is_safe] == ["data-platform doctor"]
 
 

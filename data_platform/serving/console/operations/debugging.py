@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from statistics import median
 
+from data_platform.contracts.days import end_of
 from data_platform.metastore.partitions import PartitionEntry
 from data_platform.metastore.run_overview import PartitionRows
 from data_platform.metastore.spans import SpanEntry
@@ -130,7 +131,7 @@ def _lag(partition: str, at: datetime) -> float | None:
         day = date.fromisoformat(partition)
     except ValueError:
         return None
-    return (at - datetime.combine(day + timedelta(days=1), time.min, UTC)).total_seconds()
+    return (at - end_of(day)).total_seconds()
 
 
 def _walked(children: Mapping[str, Sequence[SpanEntry]]) -> Iterator[tuple[SpanEntry, int]]:

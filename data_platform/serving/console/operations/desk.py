@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,14 +17,14 @@ from data_platform.metastore.component_beats import WATCH
 from data_platform.metastore.incidents import IncidentEntry
 from data_platform.metastore.operations import Operations
 from data_platform.metastore.symptoms import SymptomEntry
-from data_platform.observability.objectives.model import INDICATORS, Objective
-from data_platform.serving.console.operations.filters import Estate, Filter
+from data_platform.observability.objectives.model import Objective
+from data_platform.observability.slis.registry import indicator
+from data_platform.serving.console.operations.filters import Filter, Holdings
 from data_platform.serving.console.operations.runbook_text import rendered
 from data_platform.serving.console.operations.signals import MOST_INCIDENTS, Watching, watching
 from data_platform.serving.console.rendering import page
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
-EXPLANATIONS = Path(__file__).parents[4] / "docs" / "reference" / "slis"
 Page = Annotated[int, Query(ge=1, le=100_000)]
 
 
@@ -35,10 +34,14 @@ class Desk:
 
     platform: Platform
 
-    @cached_property
-    def estate(self) -> Estate:
-        """Who has what; the project is read once in a process."""
-        return Estate(self.platform.project)
+    @property
+    def holdings(self) -> Holdings:
+        """Who has what, as the project says now."""
+        project = self.platform.project
+        known: Holdings | None = self.__dict__.get("_holdings")
+        if known is None or known.project is not project:
+            known = self.__dict__["_holdings"] = Holdings(project)
+        return known
 
     @property
     def operations(self) -> Operations:
@@ -63,13 +66,13 @@ class Desk:
         """The datasets that pass; None where all do, also those of no project."""
         if not narrowed.chosen:
             return None
-        known = [name for name in self.estate.datasets if self.estate.passes(narrowed, name)]
+        known = [name for name in self.holdings.datasets if self.holdings.passes(narrowed, name)]
         return known or [narrowed.dataset]
 
     def show(self, template: str, *, path: str, narrowed: Filter, **values: Any) -> HTMLResponse:
         """A page with its filter bar; `path` is its own address, without a query."""
         here = "/incidents" if path == "/runbooks" else path
-        common: dict[str, Any] = {"path": path, "narrowed": narrowed, "estate": self.estate, "now": self.now}
+        common: dict[str, Any] = {"path": path, "narrowed": narrowed, "holdings": self.holdings, "now": self.now}
         return page(f"operations/{template}", here=here, **common, **values)
 
     def dagster_run(self, run_id: str) -> str:
@@ -84,11 +87,9 @@ class Desk:
             return None
 
     def explanation_of(self, sli: str) -> Markup | None:
-        """How an indicator is computed; None where the project's documentation is not at hand."""
-        try:
-            return rendered((EXPLANATIONS / f"{sli}.md").read_text(encoding="utf-8")) if sli in INDICATORS else None
-        except OSError:
-            return None
+        """How an indicator is computed; None of one that the platform does not measure."""
+        found = indicator(sli)
+        return rendered(found.explanation) if found is not None else None
 
     def runbook_of(self, incident: IncidentEntry) -> Markup | None:
         """What to do about an incident; None where nobody has written it down.

@@ -1,6 +1,6 @@
 """The filter that goes from page to page in the address: domain, owner, dataset and tier.
 
-What passes it is asked of the `Estate`, which knows who answers for which dataset.
+What passes it is asked of the `Holdings`, which knows who answers for which dataset.
 """
 
 from __future__ import annotations
@@ -61,23 +61,24 @@ class Holding:
     tier: str = ""
 
 
-class Estate:
+class Holdings:
     """Every dataset of the project with its holding."""
 
     def __init__(self, project: Project) -> None:
-        self._holdings = {str(name): _holding(project, name) for name in project.datasets}
+        self.project = project
+        self._by_dataset = {str(name): _holding(project, name) for name in project.datasets}
         self.domains = sorted({domain.name for domain in project.domains})
-        self.owners = sorted({one.owner for one in self._holdings.values() if one.owner})
-        self.tiers = sorted({one.tier for one in self._holdings.values() if one.tier})
+        self.owners = sorted({one.owner for one in self._by_dataset.values() if one.owner})
+        self.tiers = sorted({one.tier for one in self._by_dataset.values() if one.tier})
 
     @property
     def datasets(self) -> Sequence[str]:
         """Their names."""
-        return tuple(self._holdings)
+        return tuple(self._by_dataset)
 
     def of(self, dataset: str) -> Holding:
         """A dataset's holding; of one that the project does not have, what its name says."""
-        known = self._holdings.get(dataset)
+        known = self._by_dataset.get(dataset)
         parts = dataset.split(".")
         return known or Holding(domain=parts[1] if len(parts) > 1 else "")
 
@@ -86,7 +87,7 @@ class Estate:
         if not narrowed.chosen:
             return True
         own = self.of(dataset)
-        is_named = dataset == narrowed.dataset if narrowed.dataset in self._holdings else narrowed.dataset in dataset
+        is_named = dataset == narrowed.dataset if narrowed.dataset in self._by_dataset else narrowed.dataset in dataset
         return (
             narrowed.domain in ("", own.domain or domain)
             and narrowed.owner in ("", own.owner or owner, owner)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 from data_platform.catalog.impact import impact_of
 from data_platform.catalog.naming import Named
+from data_platform.incidents.evidence import facts
 from data_platform.lineage.names import PLATFORM
 from data_platform.metastore.incidents import IncidentEntry
 from data_platform.metastore.notifications import NotificationEntry
 from data_platform.metastore.runs import RunEntry
 from data_platform.metastore.symptoms import SymptomEntry
-from data_platform.serving.console.operations.words import duration, first_line
+from data_platform.observability.words import duration
 from data_platform.serving.console.rendering import href_of
 from data_platform.serving.console.schema_changes import schema_changes
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 # what a person is asked where a runbook does not settle it
 PLAYBOOKS = {
@@ -29,11 +30,8 @@ PLAYBOOKS = {
 }
 _RUNS = 50
 _CHANGES = 8
-_NOTHING: tuple[object, ...] = (None, "", [], {})
 _RUN_NAMES = ("run_id", "run")
 _PARTITION_NAMES = ("partition", "stuck_partition", "from")
-_SECONDS = "_seconds"
-_EVIDENCE = 300  # characters of one value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +136,7 @@ def evidence_of(symptoms: Iterable[SymptomEntry]) -> list[Evidence]:
     found = [
         Evidence(
             entry=one,
-            facts=[fact(name, value) for name, value in sorted(one.evidence.items()) if value not in _NOTHING],
+            facts=facts(one.evidence),
             run_id=_first(one.evidence, _RUN_NAMES),
             partition=_first(one.evidence, _PARTITION_NAMES),
         )
@@ -205,35 +203,5 @@ def _between(first: datetime, last: datetime | None) -> float | None:
     return None if last is None else (last - first).total_seconds()
 
 
-def fact(name: str, value: Any) -> tuple[str, str]:
-    """One piece of evidence in words: spans and moments as people read them."""
-    if name.endswith(_SECONDS) and isinstance(value, (int, float)):
-        return name.removesuffix(_SECONDS).replace("_", " "), duration(float(value))
-    return name.replace("_", " "), _text(value)
-
-
 def _first(evidence: Mapping[str, Any], names: Sequence[str]) -> str:
     return next((str(evidence[name]) for name in names if evidence.get(name)), "")
-
-
-def _moment(text: str) -> str:
-    """A moment of ISO 8601 as other moments are shown; any other text as it is."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return text if at.tzinfo is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        value = _moment(value)
-    elif isinstance(value, float):
-        value = f"{value:,.6g}"
-    elif isinstance(value, Mapping):
-        value = ", ".join(f"{name} {inner}" for name, inner in value.items())
-    elif isinstance(value, (list, tuple)):
-        value = ", ".join(map(str, value))
-    elif isinstance(value, bool):
-        value = "yes" if value else "no"
-    return first_line(str(value), most=_EVIDENCE)

@@ -34,7 +34,7 @@ def incident_routes(desk: Desk) -> APIRouter:
             known = {one.incident_id for one in found}
             found += tuple(one for one in desk.open_incidents()[0] if one.incident_id not in known)
         symptoms = desk.operations.symptoms.of([one.incident_id for one in found])
-        lines = incident_lines(found, symptoms, desk.estate, narrowed)
+        lines = incident_lines(found, symptoms, desk.holdings, narrowed)
         ids = {line.id for line in lines}
         return desk.show(
             "incidents.html",

@@ -11,14 +11,14 @@ from typing import Literal
 import yaml
 
 from data_platform.metastore.objective_samples import ObjectiveSample
+from data_platform.metastore.objective_tables import ObjectiveState
 from data_platform.metastore.objectives import ObjectiveEntry
-from data_platform.metastore.operations_tables import ObjectiveState
 from data_platform.observability.objectives.burn import BURN_WINDOWS, FAST, PAIRS, SLOW
 from data_platform.observability.objectives.exporting import exported
 from data_platform.observability.objectives.model import Objective
 from data_platform.observability.objectives.windows import width_for
 from data_platform.serving.console.operations.charts import Chart, Mark, Series
-from data_platform.serving.console.operations.filters import Estate, Filter
+from data_platform.serving.console.operations.filters import Filter, Holdings
 
 _STATES = (ObjectiveState.SPENT, ObjectiveState.BURNING, ObjectiveState.UNKNOWN, ObjectiveState.MET)
 _FAST_LIMITS = {window: rate for short, long, rate, kind in reversed(PAIRS) if kind == FAST for window in (short, long)}
@@ -77,9 +77,9 @@ class Bucket:
         return self.good / known if known else None
 
 
-def wanted(entries: Iterable[ObjectiveEntry], estate: Estate, narrowed: Filter) -> list[ObjectiveEntry]:
+def wanted(entries: Iterable[ObjectiveEntry], holdings: Holdings, narrowed: Filter) -> list[ObjectiveEntry]:
     """Objectives that pass, those that want a person first."""
-    found = [one for one in entries if estate.passes(narrowed, dataset_of(one), domain=one.domain, owner=one.owner)]
+    found = [one for one in entries if holdings.passes(narrowed, dataset_of(one), domain=one.domain, owner=one.owner)]
     order = {state: place for place, state in enumerate(_STATES)}
     return sorted(found, key=lambda one: (order[one.state], not one.is_critical, _left(one), one.objective))
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from http import HTTPStatus
+from typing import Literal
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from data_platform.metastore.operations_tables import ObjectiveState
+from data_platform.metastore.objective_tables import ObjectiveState
 from data_platform.serving.console.operations import objective
 from data_platform.serving.console.operations.desk import Desk, Page
 from data_platform.serving.console.operations.filters import Asked, sliced
 from data_platform.serving.problems import Problem
 
-_STATES = ("", *(state.value for state in ObjectiveState))
+State = Literal["", "met", "burning", "spent", "unknown"]
 
 
 def objective_routes(desk: Desk) -> APIRouter:
@@ -22,8 +23,8 @@ def objective_routes(desk: Desk) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/objectives")
-    def objectives(narrowed: Asked, state: str = "", page: Page = 1) -> HTMLResponse:
-        found = objective.wanted(desk.operations.objectives.all(), desk.estate, narrowed)
+    def objectives(narrowed: Asked, state: State = "", page: Page = 1) -> HTMLResponse:
+        found = objective.wanted(desk.operations.objectives.all(), desk.holdings, narrowed)
         counts = Counter(one.state.value for one in found)
         chosen = [one for one in found if state in ("", one.state.value)]
         return desk.show(
@@ -31,7 +32,7 @@ def objective_routes(desk: Desk) -> APIRouter:
             path="/objectives",
             narrowed=narrowed,
             watch=desk.watch(),
-            state=state if state in _STATES else "",
+            state=state,
             counts={one.value: counts[one.value] for one in ObjectiveState},
             lines=sliced(chosen, page, shown=objective.line_of),
         )

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from data_platform.metastore.incident_tables import IncidentSeverity, IncidentState
 from data_platform.metastore.incidents import IncidentEntry
-from data_platform.metastore.operations_tables import IncidentSeverity, IncidentState
 from data_platform.metastore.queued_runs import QueuedRunEntry
 from data_platform.metastore.run_overview import FailingEntry
 from data_platform.metastore.symptoms import SymptomEntry
-from data_platform.serving.console.operations.filters import Estate, Filter
-from data_platform.serving.console.operations.words import first_line
+from data_platform.observability.words import first_line
+from data_platform.serving.console.operations.filters import Filter, Holdings
 from data_platform.serving.console.rendering import dataset_href
 
 
@@ -83,7 +83,7 @@ class Queue:
 
 
 def incident_lines(
-    incidents: Iterable[IncidentEntry], symptoms: Iterable[SymptomEntry], estate: Estate, narrowed: Filter
+    incidents: Iterable[IncidentEntry], symptoms: Iterable[SymptomEntry], holdings: Holdings, narrowed: Filter
 ) -> list[IncidentLine]:
     """Incidents that touch what is asked for, by their cause or by a symptom: pages first, the last opened first."""
     by_incident: dict[str, list[SymptomEntry]] = defaultdict(list)
@@ -92,8 +92,10 @@ def incident_lines(
     found = [
         _incident(one, by_incident[one.incident_id])
         for one in incidents
-        if estate.passes(narrowed, one.dataset, domain=one.domain, owner=one.owner)
-        or any(estate.passes(narrowed, symptom.dataset) for symptom in by_incident[one.incident_id] if symptom.dataset)
+        if holdings.passes(narrowed, one.dataset, domain=one.domain, owner=one.owner)
+        or any(
+            holdings.passes(narrowed, symptom.dataset) for symptom in by_incident[one.incident_id] if symptom.dataset
+        )
     ]
     return sorted(found, key=_urgency)
 

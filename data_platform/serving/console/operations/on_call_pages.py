@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from data_platform.metastore.component_beats import QUEUE
-from data_platform.metastore.operations_tables import ObjectiveState
+from data_platform.metastore.objective_tables import ObjectiveState
 from data_platform.serving.console.operations import on_call, signals
 from data_platform.serving.console.operations.desk import Desk, Page
 from data_platform.serving.console.operations.filters import Asked, Filter, sliced
@@ -27,19 +27,19 @@ def on_call_routes(desk: Desk) -> APIRouter:
 
     @routes.get("/on-call")
     def on_call_page(narrowed: Asked, page: Page = 1, feeds: Page = 1) -> HTMLResponse:
-        platform, estate, store = desk.platform, desk.estate, desk.operations
+        platform, holdings, store = desk.platform, desk.holdings, desk.operations
         watch = desk.watch()
         incidents, symptoms = desk.open_incidents()
-        shown = on_call.incident_lines(incidents, symptoms, estate, narrowed)
+        shown = on_call.incident_lines(incidents, symptoms, holdings, narrowed)
         ids = {line.id for line in shown}
         failing = [
             line
             for line in on_call.failing_lines(store.run_overview.failing(), incidents, symptoms)
-            if estate.passes(narrowed, line.dataset)
+            if holdings.passes(narrowed, line.dataset)
         ]
-        objectives = wanted(store.objectives.all(), estate, narrowed)
+        objectives = wanted(store.objectives.all(), holdings, narrowed)
         burning = [one for one in objectives if one.state in _BURNING]
-        connectors = signals.connectors_of(platform, estate, narrowed)
+        connectors = signals.connectors_of(platform, holdings, narrowed)
         tiles = [
             signals.incident_tile(
                 [one for one in incidents if one.incident_id in ids], watch, narrowed.href("/incidents")
@@ -53,6 +53,7 @@ def on_call_routes(desk: Desk) -> APIRouter:
             path="/on-call",
             narrowed=narrowed,
             watch=watch,
+            faulty=platform.soundness,
             tiles=tiles,
             incidents=sliced(shown, 1, size=_SHORT),
             failing=sliced(failing, page),
@@ -64,7 +65,7 @@ def on_call_routes(desk: Desk) -> APIRouter:
 
     @routes.get("/tiles/connectors")
     def connector_tile() -> HTMLResponse:
-        found = signals.connectors_of(desk.platform, desk.estate, Filter())
+        found = signals.connectors_of(desk.platform, desk.holdings, Filter())
         return rendered("tile.html", tile=signals.connector_tile(found))
 
     return routes

@@ -13,7 +13,7 @@ from data_platform.serving.console.operations.desk import Desk
 from data_platform.serving.console.operations.incident_pages import incident_routes
 from data_platform.serving.console.operations.objective_pages import objective_routes
 from data_platform.serving.console.operations.on_call_pages import on_call_routes
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 
 def operations_routes(platform: Platform) -> APIRouter:

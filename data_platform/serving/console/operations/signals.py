@@ -15,13 +15,14 @@ from data_platform.connectors.options import Expectations, read_options
 from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.errors import ConfigurationError
 from data_platform.metastore.component_beats import WATCH, ComponentBeat
+from data_platform.metastore.incident_tables import IncidentSeverity
 from data_platform.metastore.incidents import IncidentEntry
+from data_platform.metastore.objective_tables import ObjectiveState
 from data_platform.metastore.objectives import ObjectiveEntry
-from data_platform.metastore.operations_tables import IncidentSeverity, ObjectiveState
-from data_platform.serving.console.operations.filters import Estate, Filter
-from data_platform.serving.console.operations.words import duration
+from data_platform.observability.words import duration
+from data_platform.serving.console.operations.filters import Filter, Holdings
 from data_platform.serving.console.views import Tile
-from data_platform.wiring import Platform
+from data_platform.wiring.platform import Platform
 
 MOST_INCIDENTS = 1_000
 _GOOD = (State.LIVE, State.RESTING)
@@ -85,15 +86,15 @@ def watching(beat: ComponentBeat | None, now: datetime) -> Watching:
     return Watching(at=beat.beat_at, is_silent=False, tone="good", title="The watch is at work", text="")
 
 
-def connectors_of(platform: Platform, estate: Estate, narrowed: Filter) -> list[Feed]:
+def connectors_of(platform: Platform, holdings: Holdings, narrowed: Filter) -> list[Feed]:
     """The map of those connectors that pass, the ones that want a person first."""
     entries = [
         entry
         for domain in platform.project.domains
         for entry in domain.connectors
-        if estate.passes(narrowed, str(entry.dataset), domain=domain.name)
+        if holdings.passes(narrowed, str(entry.dataset), domain=domain.name)
     ]
-    standings = heartbeat_map(entries, platform.metastore, platform.clock.now(), place=platform.ingester.place)
+    standings = heartbeat_map(entries, platform.metastore, platform.clock.now(), place=platform.place)
     order = {"bad": 0, "warn": 1, "": 2, "good": 3}
     return sorted(map(feed, standings), key=lambda one: (order[one.tone], one.dataset, one.name))
 

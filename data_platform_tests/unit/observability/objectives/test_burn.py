@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from data_platform.metastore.objective_samples import Sums
-from data_platform.metastore.operations_tables import ObjectiveState
+from data_platform.metastore.objective_tables import ObjectiveState
 from data_platform.observability.objectives.burn import BURN_WINDOWS, Counts, Standing, judge
 
 MET, BURNING, SPENT, UNKNOWN = (

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_platform.metastore.engine import Metastore, open_metastore
+from data_platform.metastore.objective_tables import ObjectiveState
 from data_platform.metastore.objectives import ObjectiveEntry
-from data_platform.metastore.operations_tables import ObjectiveState
 from data_platform.metastore.repository import Repeat
 from data_platform.metastore.sli_values import SliValueEntry
 from data_platform.observability.objectives.durations import Duration

@@ -51,6 +51,30 @@ def test_days_are_those_of_the_windows_own_calendar() -> None:
     assert berlin.bucket(HOUR, utc("2026-03-29 04:59")) == utc("2026-03-29 04:00")
 
 
+@pytest.mark.parametrize(
+    ("at", "day"),
+    [
+        # clocks go from 02:00 to 03:00 at 01:00 UTC: that day's 02:30 is where 03:30 is
+        ("2026-03-29 01:15", "2026-03-28 01:30"),
+        ("2026-03-29 01:30", "2026-03-29 01:30"),
+        ("2026-03-30 00:30", "2026-03-30 00:30"),
+        # and back from 03:00 to 02:00 at 01:00 UTC: the first of two 02:30 begins the day, the second is within it
+        ("2026-10-25 00:29", "2026-10-24 00:30"),
+        ("2026-10-25 00:30", "2026-10-25 00:30"),
+        ("2026-10-25 01:10", "2026-10-25 00:30"),
+        ("2026-10-25 01:40", "2026-10-25 00:30"),
+        ("2026-10-26 01:30", "2026-10-26 01:30"),
+        # the end of a month and of a year
+        ("2026-12-31 23:59", "2026-12-31 01:30"),
+        ("2027-01-01 01:30", "2027-01-01 01:30"),
+    ],
+)
+def test_a_day_begins_once_where_clocks_are_set(at: str, day: str) -> None:
+    berlin = window("30d", "2026-01-01 02:30", "Europe/Berlin")
+    assert berlin.bucket(DAY, utc(at)) == utc(day)
+    assert window("1d", "2026-01-01 02:30", "Europe/Berlin")._start(utc(at)) == utc(day)
+
+
 @pytest.mark.parametrize("text", ["", "5", "5s", "0d", "-1d", "1.5h", " 1d", "1D", "m", None, 5])
 def test_what_is_no_duration_is_none(text: object) -> None:
     assert Duration.parse(text) is None

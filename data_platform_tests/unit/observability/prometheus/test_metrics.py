@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_families
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -21,7 +22,7 @@ from data_platform.metastore.batches import BatchEntry
 from data_platform.metastore.breakers import BreakerEntry
 from data_platform.metastore.component_beats import ComponentBeat
 from data_platform.metastore.engine import Metastore, open_metastore
-from data_platform.metastore.operations_tables import BreakerState
+from data_platform.metastore.incident_tables import BreakerState
 from data_platform.metastore.queued_runs import QueuedRunEntry
 from data_platform.metastore.runs import RunEntry
 from data_platform.metastore.security_events import SecurityEvent
@@ -199,6 +200,31 @@ def test_promtool_has_nothing_to_say_about_an_estate_within_the_budget_of_series
     assert any(dataset_name(0) in line for line in series)
     done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_no_scrape_after_the_first_reads_the_whole_of_a_table_that_grows_with_every_day(small: Metastore) -> None:
+    asked = metrics(small, sources=sources(3))
+    fill_ledger(small, datasets=3, days=2, now=NOW)
+    asked.text()
+    asked_of: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked_of.append((statement, parameters))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        asked.text()
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    with small.transaction() as tx:
+        plans = [
+            str(step[3])
+            for statement, parameters in asked_of
+            for step in tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+    assert any(plan.startswith("SEARCH runs") for plan in plans)
+    growing = {"batches", "rejections", "runs", "checks", "sli_values", "objective_samples", "run_meters", "spans"}
+    assert [plan for plan in plans if plan.startswith("SCAN") and plan.split()[1] in growing] == []
 
 
 def test_every_family_is_in_the_catalogue_once_and_no_other_is_exposed(metastore: Metastore) -> None:

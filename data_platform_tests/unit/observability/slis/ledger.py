@@ -75,10 +75,12 @@ class Ledger:
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {CURATED: (RAW,), SERVED: (CURATED,)})
     standings: tuple[ConnectorStanding, ...] = ()
     runs: int = 0
+    unread: frozenset[DatasetName] = frozenset()  # their contracts have faults: they are left out of the project
 
     @property
     def project(self) -> Project:
-        return Project((), MappingProxyType({one.name: Dataset(one) for one in self.contracts}))
+        sound = {one.name: Dataset(one) for one in self.contracts if one.name not in self.unread}
+        return Project((), MappingProxyType(sound), self.unread)
 
     def measure(self, at: datetime) -> tuple[SliValueEntry, ...]:
         slis = Slis(

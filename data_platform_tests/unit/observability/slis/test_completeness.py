@@ -28,6 +28,7 @@ def expect(
     provenance: str = "source",
     confidence: float = 1.0,
     at: datetime = NOON,
+    arrived: int | None = None,
 ) -> None:
     entry = SourceCountEntry(
         dataset=RAW,
@@ -37,6 +38,7 @@ def expect(
         expected_rows=rows,
         confidence=confidence,
         counted_at=at,
+        arrived_rows=arrived,
     )
     ledger.metastore.operations.source_counts.record([entry])
 
@@ -116,6 +118,23 @@ def test_a_day_is_judged_when_it_is_over(ledger: Ledger) -> None:
     assert value.value == 0.6
 
 
+def test_what_was_compared_where_it_was_counted_is_believed_and_counted_once(ledger: Ledger) -> None:
+    ledger.measure(NOON - HOUR)
+    ledger.batch(
+        1, received=NOON - DAY, newest=NOON - DAY, rows=5000
+    )  # of which the ledger cannot say which came twice
+    expect(ledger, "table:public.visits", 100, arrived=90)
+    expect(ledger, "2026-03-20", 40, arrived=30)
+    (table,) = of(ledger.measure(NOON + TICK), "completeness")
+    assert (table.partition, table.value) == ("files/table:public.visits", 0.9)
+    assert sums([table]) == (90.0, 10.0, 0.0)
+    expect(ledger, "table:public.visits", 120, arrived=110, at=NOON + HOUR)
+    (again,) = of(ledger.measure(NOON + HOUR + TICK), "completeness")
+    assert sums([again]) == (10.0, 0.0, 0.0)
+    (day,) = of(ledger.measure(NOON + 12 * HOUR + TICK), "completeness")  # it is over
+    assert (day.partition, day.value) == ("files/2026-03-20", 0.75)
+
+
 def test_a_guess_is_flagged_and_makes_nothing_bad(ledger: Ledger) -> None:
     ledger.measure(NOON - HOUR)
     expect(ledger, YESTERDAY, 1000, provenance="forecast", confidence=0.5)
@@ -182,6 +201,18 @@ def test_without_any_count_the_same_weekdays_before_are_the_forecast(ledger: Led
     assert (value.partition, value.provenance, value.value) == ("day:2026-03-19", "forecast", 0.8)
     assert (value.bad, value.unknown) == (0.0, 20.0)
     assert value.evidence["confidence"] < 1
+
+
+def test_a_source_that_was_followed_to_its_end_may_still_have_had_less_than_usual(ledger: Ledger) -> None:
+    day = NOON - 12 * HOUR - DAY
+    for week, rows in enumerate((80, 100, 102, 98, 100)):
+        ledger.batch(5 - week, received=day - week * 7 * DAY, newest=day - week * 7 * DAY, rows=rows)
+    ledger.measure(NOON - 12 * HOUR + 30 * timedelta(minutes=1))
+    expect(ledger, "batches:files/5-5", 80, arrived=80, at=NOON - 12 * HOUR)
+    taken, usual = of(ledger.measure(NOON - 11 * HOUR + TICK), "completeness")
+    assert (taken.provenance, taken.value, taken.good) == ("source", 1.0, 80.0)
+    assert (usual.provenance, usual.value) == ("forecast", 0.8)
+    assert sums([usual]) == (0.0, 0.0, 20.0)  # each record is good once
 
 
 def test_too_little_history_is_no_forecast_and_noise_is_little_confidence() -> None:

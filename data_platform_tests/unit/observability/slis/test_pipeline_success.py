@@ -6,7 +6,7 @@ import pytest
 
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.heartbeats import Heartbeat
-from data_platform.metastore.operations_tables import SlotOutcome
+from data_platform.metastore.objective_tables import SlotOutcome
 from data_platform.metastore.run_slots import RunSlotEntry
 from data_platform.metastore.tables import PartitionState, Phase, RunState
 from data_platform_tests.unit.observability.slis.ledger import (

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from data_platform.contracts.model import DatasetName
 from data_platform.metastore.catalog_findings import FindingEntry, ScanEntry
 from data_platform.metastore.contract_checks import ContractCheckEntry
 from data_platform.metastore.engine import Metastore
@@ -117,6 +118,15 @@ def test_a_verdict_that_did_not_allow_the_change_is_no_excuse(ledger: Ledger) ->
     verdict(ledger, OLD, NEW, is_allowed=False)
     changed(ledger, CURATED, sha256=NEW)
     assert sums(of(ledger.measure(NOON + TICK), "schema_compatibility", CURATED)) == (0.0, 1.0, 0.0)
+
+
+def test_a_change_made_while_the_contract_could_not_be_read_is_seen_when_it_can(ledger: Ledger) -> None:
+    ledger.measure(NOON)
+    ledger.unread = frozenset({DatasetName.parse(CURATED)})
+    ledger.measure(NOON + TICK)
+    ledger.unread = frozenset()
+    changed(ledger, CURATED, sha256=NEW)
+    assert sums(of(ledger.measure(NOON + 2 * TICK), "schema_compatibility", CURATED)) == (0.0, 1.0, 0.0)
 
 
 def test_a_table_that_drifted_in_the_store_is_a_change_nobody_checked_and_counts_once(ledger: Ledger) -> None:

@@ -10,21 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_platform.metastore.component_beats import ComponentBeat
+from data_platform.metastore.incident_tables import IncidentSeverity, IncidentState
 from data_platform.metastore.incidents import IncidentEntry
 from data_platform.metastore.notifications import NotificationEntry
+from data_platform.metastore.objective_tables import ObjectiveState
 from data_platform.metastore.objectives import ObjectiveEntry
-from data_platform.metastore.operations_tables import IncidentSeverity, IncidentState, ObjectiveState
 from data_platform.metastore.runs import RunEntry
 from data_platform.metastore.spans import SpanEntry
 from data_platform.metastore.tables import RunState
+from data_platform.observability.words import duration, share, size
 from data_platform.serving.console.operations.debugging import waterfall
 from data_platform.serving.console.operations.filters import Filter, sliced
-from data_platform.serving.console.operations.incident import deliveries, fact, milestones, version_changes
+from data_platform.serving.console.operations.incident import deliveries, milestones, version_changes
 from data_platform.serving.console.operations.objective import burns_of
 from data_platform.serving.console.operations.runbook_text import rendered
 from data_platform.serving.console.operations.signals import objective_tile, watching
 from data_platform.serving.console.operations.spending import digits_of, evened
-from data_platform.serving.console.operations.words import duration, share, size
 
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
 
@@ -223,13 +224,3 @@ def test_a_runbook_keeps_headings_lists_code_tables_and_links() -> None:
         "<td>b</td>",
     ):
         assert piece in text
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "shown"),
-    [("age_seconds", 7_500, ("age", "2 h 5 min")), ("state", "dead", ("state", "dead")), ("is_late", True, ("is late", "yes")),
-     ("at", "2026-03-20T13:00:00.123+01:00", ("at", "2026-03-20 12:00 UTC")), ("day", "2026-03-20", ("day", "2026-03-20")),
-     ("ratio", 0.123456789, ("ratio", "0.123457")), ("rows", [1, 2], ("rows", "1, 2")), ("by", {"a": 1}, ("by", "a 1"))],
-)  # fmt: skip
-def test_evidence_is_in_words(name: str, value: object, shown: tuple[str, str]) -> None:
-    assert fact(name, value) == shown

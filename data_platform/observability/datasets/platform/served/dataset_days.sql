@@ -1,4 +1,5 @@
--- Grain: dataset and day (UTC). Key: dataset, day.
+-- Grain: dataset and day (UTC). Key: dataset, day. Not of the platform's own datasets and work: their publishing would
+-- change what they publish.
 WITH runs AS (
     SELECT
         dataset,
@@ -99,3 +100,4 @@ LEFT JOIN fresh USING (dataset, day)
 LEFT JOIN used USING (dataset, day)
 LEFT JOIN opened USING (dataset, day)
 LEFT JOIN deployed USING (day)
+WHERE NOT regexp_matches(known.dataset, '^(served\.)?platform\.')

@@ -1,0 +1,55 @@
+"""One turn of those who watch, as `watch` and `serve` take it: the project as it is now, the queue, the watch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from data_platform.governance.error_text import told
+from data_platform.incidents.watch import EVERY_SECONDS, Tick
+from data_platform.metastore.component_beats import QUEUE
+from data_platform.observability.logs.logger import get_logger
+from data_platform.orchestration.storage import has_storage
+from data_platform.wiring.platform import Platform
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookout:
+    """Watches over a platform while its files change. What fails before the watch does not keep it from its turn.
+
+    Attributes:
+        sends: whether a turn also sends what is queued; otherwise a `Courier` beside it does.
+    """
+
+    platform: Platform
+    sends: bool = True
+
+    def tick(self, *, every_seconds: float = EVERY_SECONDS, is_urgent: bool = True) -> Tick:
+        """One turn; arguments as `Watch.tick` has them."""
+        try:
+            self.platform.refresh()
+        except Exception as error:  # noqa: BLE001 - what was known before is watched on
+            _log.warning("the project could not be read again", error=told(error))
+        try:
+            look_into_queue(self.platform, every_seconds=every_seconds)
+        except Exception as error:  # noqa: BLE001 - whoever looks into the queue beats: silence of that is a symptom
+            _log.warning("the queue of runs could not be looked into", error=told(error))
+        return self.platform.watch.tick(every_seconds=every_seconds, is_urgent=is_urgent, sends=self.sends)
+
+
+def look_into_queue(platform: Platform, *, every_seconds: float) -> bool:
+    """Samples Dagster's queue where nobody did for one interval, as its own sensor does while its daemon lives; whether
+    it was sampled now. Dagster takes seconds to load, so nothing is done where it was never used.
+    """
+    beat, now = platform.metastore.operations.component_beats.of(QUEUE), platform.clock.now()
+    is_fresh = beat is not None and abs(now - beat.beat_at) < timedelta(seconds=every_seconds)
+    if is_fresh or not has_storage(platform.settings):
+        return False
+    from data_platform.orchestration.instance import open_instance
+    from data_platform.orchestration.queue import sample_queue
+
+    with open_instance(platform.settings) as instance:
+        sample_queue(instance, platform, every_seconds=every_seconds)
+    return True
