@@ -49,7 +49,7 @@ class _NoTracer:
 
 def unwatched(platform: Platform) -> Platform:
     """The platform, before anything of it was used, with parts in the places of meter and tracer that do nothing."""
-    platform.__dict__.update(meter=_NoMeter(), tracer=_NoTracer())  # where cached_property keeps them
+    platform.__dict__.update(meter=_NoMeter(), tracer=_NoTracer())  # where `once` keeps them
     return platform
 
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
@@ -18,13 +17,12 @@ from data_platform.benchmarks.measuring import Comparison, Measurement, measure
 from data_platform.benchmarks.platform_run import run
 from data_platform.benchmarks.unwatched import unlogged, unwatched
 from data_platform.benchmarks.whole_way import PLATFORM, Workspace
-from data_platform.contracts.days import DayRange
 from data_platform.contracts.model import DatasetName
 from data_platform.settings import Settings, load_settings
 from data_platform.wiring.platform import Platform, open_platform
 
-_STEP = DatasetName.parse("curated.commerce.order_lines")
-_STEP_ROWS = 3_000  # of 14 days: a step that moves little, of which what is added is the larger share
+_STEP = DatasetName.parse("served.commerce.product_units")
+_STEP_ROWS = 3_000  # that it counts: a step that moves little, of which what is added is the larger share
 _WARM_UP = 5
 _Turn = TypeVar("_Turn")
 _UNWATCHED = (sys.executable, "-m", "data_platform.benchmarks.unwatched")
@@ -77,11 +75,10 @@ def _steps(workspace: Workspace, steps: int) -> tuple[list[float], list[float]]:
     with open_platform(settings) as ours, open_platform(settings) as theirs:
         unwatched(theirs)
         run(ours)
-        day = DayRange.of(*[_newest_day(ours)] * 2)
         for number in range(-_WARM_UP, steps):
             for platform, taken in _turns((ours, watched), (theirs, plain), number):
                 with unlogged() if platform is theirs else nullcontext():
-                    seconds = _cpu_seconds(platform, day)
+                    seconds = _cpu_seconds(platform)
                 if number >= 0:
                     taken.append(seconds)
     return watched, plain
@@ -94,13 +91,9 @@ def _settings(workspace: Workspace) -> Settings:
     return load_settings(home=home, source=source, domains=(write_domain(workspace.folder / "domains"),))
 
 
-def _newest_day(platform: Platform) -> date:
-    return date.fromisoformat(max(entry.partition for entry in platform.metastore.partitions.latest(str(_STEP))))
-
-
-def _cpu_seconds(platform: Platform, day: DayRange) -> float:
+def _cpu_seconds(platform: Platform) -> float:
     began = time.process_time()
-    platform.materializer.materialize(_STEP, run=platform.run(), days=day)
+    platform.materializer.materialize(_STEP, run=platform.run())
     return time.process_time() - began
 
 

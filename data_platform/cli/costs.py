@@ -113,7 +113,7 @@ def _remarks(report: Report) -> list[str]:
     lines.append(f"untagged (without owner, cost centre or cost tags): {_amount(report.untagged)} {named}".rstrip())
     for one in report.unmetered:
         worth = "" if one.estimate is None else f", about {_amount(one.estimate)}, which is in no total"
-        lines.append(f"unmetered: {counted(one.runs, 'run')} of {one.dataset} died before they could be metered{worth}")
+        lines.append(f"unmetered: {counted(one.runs, 'run')} of {one.dataset} {one.reason}{worth}")
     days = report.storage_days
     if days.carried:
         lines.append(f"storage of {counted(days.carried, 'day')} was not metered and counts as the day before")

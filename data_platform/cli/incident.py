@@ -21,6 +21,7 @@ from data_platform.metastore.incidents import IncidentEntry
 from data_platform.metastore.suppressions import SuppressionEntry
 from data_platform.wiring.platform import Platform
 
+_NAMED = 3  # of what still fails
 _SHOWN = (
     *("incident_id", "cause", "alert", "severity", "state", "owner", "recipient", "began_at", "detected_at"),
     "acknowledged_by",
@@ -32,6 +33,7 @@ def list_incidents(*, is_all: bool, limit: int, as_json: bool) -> int:
     with platform_here() as platform:
         found = platform.metastore.operations.incidents.recent(is_open=not is_all, limit=limit)
         watched = _watched(platform)
+        held = platform.metastore.operations.suppressions.at(platform.clock.now())
     if as_json:
         print_json(found)
     else:
@@ -39,6 +41,8 @@ def list_incidents(*, is_all: bool, limit: int, as_json: bool) -> int:
         print_table("", columns, [_row(one) for one in found])
         if not found:
             say(f"no incident is open; {watched}" if not is_all else f"there was no incident; {watched}")
+        for one in held:
+            say(f"suppressed: {one.scope} until {one.expires_at:%Y-%m-%d %H:%M} UTC ({one.ticket}, {one.who})")
     return 1 if any(not one.is_over for one in found) else 0
 
 
@@ -103,7 +107,13 @@ def resolve(*, incident_id: str, reason: str, who: str | None) -> int:
     """Ends an incident."""
     with platform_here() as platform:
         ended = platform.people.resolve(incident_id, who=acting(who), reason=reason)
+        symptoms = platform.metastore.operations.symptoms.of([ended.incident_id])
     say(f"{ended.incident_id} is resolved: {reason}")
+    # what happened once is settled by a person's word; what is so now is not
+    lasting = [f"{one.alert} of {one.subject}" for one in symptoms if one.cleared_at is None and not one.marks]
+    if lasting:
+        more = f" and {len(lasting) - _NAMED} more" if len(lasting) > _NAMED else ""
+        say(f"still failing now: {', '.join(lasting[:_NAMED])}{more}; it will open again at the next turn of the watch")
     return 0
 
 

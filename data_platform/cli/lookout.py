@@ -1,15 +1,20 @@
-"""One turn of those who watch, as `watch` and `serve` take it: the project as it is now, the queue, the watch."""
+"""Those who watch, as `watch` and `serve` do it: turns over the project as it is now, the queue and the watch; and
+beside them what is sent and published.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from data_platform.governance.error_text import told
-from data_platform.incidents.watch import EVERY_SECONDS, Tick
+from data_platform.incidents.watch import EVERY_SECONDS, Courier, Tick, Watchman
 from data_platform.metastore.component_beats import QUEUE
 from data_platform.observability.logs.logger import get_logger
 from data_platform.orchestration.storage import has_storage
+from data_platform.transforms.own_publishing import HourlyPublishing
 from data_platform.wiring.platform import Platform
 
 _log = get_logger(__name__)
@@ -37,6 +42,22 @@ class Lookout:
         except Exception as error:  # noqa: BLE001 - whoever looks into the queue beats: silence of that is a symptom
             _log.warning("the queue of runs could not be looked into", error=told(error))
         return self.platform.watch.tick(every_seconds=every_seconds, is_urgent=is_urgent, sends=self.sends)
+
+
+@contextmanager
+def looking_out(platform: Platform, *, every_seconds: float = EVERY_SECONDS) -> Iterator[None]:
+    """Watches, sends and publishes while the block lasts, each in a thread of its own.
+
+    Raises:
+        ConfigurationError: the routes cannot be used.
+    """
+    platform.watch  # noqa: B018 - made before there are threads: what cannot be used they would log, and watch nothing
+    with (
+        Watchman(Lookout(platform, sends=False), every_seconds=every_seconds),
+        Courier(lambda: platform.watch),
+        HourlyPublishing(lambda: platform.own_publishing),
+    ):
+        yield
 
 
 def look_into_queue(platform: Platform, *, every_seconds: float) -> bool:

@@ -6,13 +6,11 @@ import signal
 
 from data_platform.cli.environment import watching_here
 from data_platform.cli.lineage import send_a_little
-from data_platform.cli.lookout import Lookout
+from data_platform.cli.lookout import looking_out
 from data_platform.cli.output import say
-from data_platform.incidents.watch import Courier, Watchman
 from data_platform.observability.prometheus.metrics import Metrics
 from data_platform.serving.app import platform_app
 from data_platform.serving.server import serve
-from data_platform.transforms.own_publishing import HourlyPublishing
 from data_platform.wiring.platform import Platform
 
 
@@ -20,12 +18,7 @@ def serve_platform(port: int) -> int:
     """Serves until Ctrl-C or SIGTERM, then answers what has begun and ends."""
     ends = (signal.SIGTERM, signal.SIGINT)
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # threads inherit it, so that only the wait below sees a signal
-    with (
-        watching_here() as platform,
-        Watchman(Lookout(platform, sends=False)),
-        Courier(lambda: platform.watch),
-        HourlyPublishing(lambda: platform.own_publishing),
-    ):
+    with watching_here() as platform, looking_out(platform):
         send_a_little(platform)
         _read_ahead(platform)
         server = serve(platform_app(platform), port=port)

@@ -15,6 +15,7 @@ from data_platform.errors import ConfigurationError
 from data_platform.metastore.sli_values import SliValueEntry
 from data_platform.observability.slis import processing_lag
 from data_platform.observability.slis.registry import INDICATORS, NO_SOURCE, Indicator, indicator
+from data_platform.observability.words import duration
 
 _NEWEST_OF = timedelta(days=2)
 _COLUMNS = ("measured", "sli", "dataset", "part", "value", "good", "bad", "unknown", "provenance")
@@ -102,6 +103,14 @@ def _indicator(name: str) -> Indicator:
     return found
 
 
+def _worded(entry: SliValueEntry) -> str | None:
+    """A value as people read it: seconds as a duration."""
+    if entry.value is None:
+        return None
+    known = indicator(entry.sli)
+    return duration(entry.value) if known is not None and known.unit == "seconds" else f"{entry.value:.4g}"
+
+
 def _print(entries: Iterable[SliValueEntry]) -> None:
     rows = [
         (
@@ -109,7 +118,7 @@ def _print(entries: Iterable[SliValueEntry]) -> None:
             entry.sli,
             entry.subject,
             entry.partition,
-            None if entry.value is None else f"{entry.value:.4g}",
+            _worded(entry),
             f"{entry.good:g}",
             f"{entry.bad:g}",
             f"{entry.unknown:g}",

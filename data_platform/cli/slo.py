@@ -14,6 +14,7 @@ from data_platform.contracts.model import DatasetName
 from data_platform.contracts.places import nearest
 from data_platform.contracts.tiers import is_critical
 from data_platform.errors import ConfigurationError
+from data_platform.metastore.objective_tables import ObjectiveState
 from data_platform.metastore.objectives import ObjectiveEntry
 from data_platform.observability.exposition import Form
 from data_platform.observability.objectives.exporting import exported
@@ -25,6 +26,7 @@ from data_platform.observability.objectives.suggesting import suggest as suggest
 from data_platform.observability.objectives.windows import DAY
 from data_platform.observability.prometheus.dashboards import DASHBOARDS
 from data_platform.observability.prometheus.rules import RUNBOOKS, rules_document
+from data_platform.observability.words import budget_left
 from data_platform.wiring.platform import Platform
 
 _COLUMNS = ("objective", "target", "window", "state", "good", "budget left", "1h", "3d", "owner")
@@ -37,7 +39,7 @@ def list_objectives(*, state: str | None, domain: str | None, as_json: bool) -> 
         every = platform.objectives.all
     chosen = [one for one in every if domain in (None, one.domain)]
     found = [(one, standings.get(one.id)) for one in chosen]
-    found = [(one, entry) for one, entry in found if state in (None, entry.state if entry else "unknown")]
+    found = [(one, entry) for one, entry in found if state is None or _stands(entry, state)]
     if as_json:
         print_json([{"objective": one, "standing": entry} for one, entry in found])
     else:
@@ -166,8 +168,12 @@ def _line(one: Objective, entry: ObjectiveEntry | None) -> tuple[object, ...]:
     if entry is None:
         return (one.id, one.target, str(one.window), "unknown", None, None, None, None, one.owner)
     burn = [None if entry.burn.get(name) is None else f"{entry.burn[name]:.2f}" for name in ("1h", "3d")]
-    ratio, left = _percent(entry.ratio), _percent(entry.budget_left)
-    return (one.id, one.target, str(one.window), entry.state.value, ratio, left, *burn, one.owner)
+    ratio, left = _percent(entry.ratio), budget_left(entry.budget_left)
+    return (one.id, one.target, str(one.window), entry.words, ratio, left, *burn, one.owner)
+
+
+def _stands(entry: ObjectiveEntry | None, state: str) -> bool:
+    return entry.stands(state) if entry else state == ObjectiveState.UNKNOWN.value
 
 
 def _percent(share: float | None) -> str | None:

@@ -6,13 +6,13 @@ import signal
 
 from data_platform.cli.environment import platform_here, watching_here
 from data_platform.cli.incident import acting
-from data_platform.cli.lookout import Lookout
+from data_platform.cli.lookout import Lookout, looking_out
 from data_platform.cli.output import print_json, print_table, say
 from data_platform.cli.times import length
-from data_platform.incidents.watch import Courier, Tick, Watchman
+from data_platform.incidents.watch import Tick
 from data_platform.metastore.component_beats import WATCH
 from data_platform.metastore.incident_tables import BreakerState
-from data_platform.transforms.own_publishing import HourlyPublishing, publish_if_due
+from data_platform.transforms.own_publishing import publish_if_due
 from data_platform.wiring.platform import Platform
 
 
@@ -29,12 +29,7 @@ def watch(*, is_once: bool, every: float, is_expecting: bool, as_json: bool) -> 
         return code
     ends = (signal.SIGTERM, signal.SIGINT)
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # threads inherit it, so that only the wait below sees a signal
-    with (
-        watching_here() as platform,
-        Watchman(Lookout(platform, sends=False), every_seconds=every),
-        Courier(lambda: platform.watch),
-        HourlyPublishing(lambda: platform.own_publishing),
-    ):
+    with watching_here() as platform, looking_out(platform, every_seconds=every):
         say(f"watching every {every:g} s; Ctrl-C ends it")
         signal.sigwait(ends)
     return 0

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from data_platform.contracts.model import DatasetName, Layer
 from data_platform.contracts.odcs import NAME
 from data_platform.contracts.parse_cache import ParseCache, parse
-from data_platform.contracts.places import FileFaults, Place, exact, shown_path
+from data_platform.contracts.places import FileFaults, Place, content_of, exact, shown_path
 from data_platform.contracts.shape import hold_against
 from data_platform.errors import Fault
 
@@ -187,7 +187,7 @@ def _open(
     path: Path, model: type[BaseModel], cache: ParseCache | None, instead: Mapping[Path, bytes]
 ) -> tuple[Place | None, list[Fault]]:
     try:
-        content = instead[path] if path in instead else path.read_bytes()
+        content = instead[path] if path in instead else content_of(path)
     except OSError as error:
         return None, [Fault(shown_path(path), 0, f"cannot be read: {error.strerror}", "create it, readable")]
     file = FileFaults(shown_path(path), parse(content, hashlib.sha256(content).hexdigest(), cache=cache))

@@ -22,12 +22,13 @@ from data_platform.contracts.domain_files import (
 from data_platform.contracts.model import Contract, DatasetName, Layer, Reference
 from data_platform.contracts.odcs import SUFFIX, ReadResult, read_contract, read_contract_text
 from data_platform.contracts.parse_cache import ParseCache
-from data_platform.contracts.places import nearest, one, shown_path
+from data_platform.contracts.places import content_of, nearest, one, shown_path
 from data_platform.errors import ConfigurationError, Fault, FaultyProject
 
 SQL_SUFFIX = ".sql"
 PLATFORM_DOMAIN = "platform"  # what objectives, costs and tables of the platform itself have for a domain
 RESERVED = frozenset({PLATFORM_DOMAIN})
+_NO_TEXT = ("has a name that is no UTF-8 text", "rename it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,9 @@ class _Reading:
                 self._domain(folder)
 
     def _domain(self, folder: Path) -> None:
+        if not _is_text(folder.name):
+            self._fault(folder, *_NO_TEXT)
+            return
         known = next((domain for domain in self.domains if domain.name == folder.name), None)
         if known is not None:
             message = f"domain {folder.name!r} is in {shown_path(known.path)} already"
@@ -157,6 +161,9 @@ class _Reading:
                 self._fault(path, "is not read: it is not named as a contract", f"rename it to <dataset>{SUFFIX}")
 
     def _contract(self, path: Path, domain: str) -> None:
+        if not _is_text(path.name):
+            self._fault(path, *_NO_TEXT)
+            return
         name = DatasetName(Layer(path.parent.name), domain, path.name.removesuffix(SUFFIX))
         result = self._read(path)
         self.faults += result.faults
@@ -177,7 +184,7 @@ class _Reading:
     def _sql(self, contract: Path, name: DatasetName) -> tuple[Path | None, str | None]:
         path = contract.with_name(contract.name.removesuffix(SUFFIX) + SQL_SUFFIX)
         try:
-            text = self.instead[path].decode() if path in self.instead else path.read_text(encoding="utf-8")
+            text = (self.instead[path] if path in self.instead else content_of(path)).decode()
         except FileNotFoundError:
             self._fault(contract, f"{name} has a contract but no SQL", f"write its SELECT into {path.name} beside it")
         except (OSError, UnicodeDecodeError) as error:
@@ -189,13 +196,23 @@ class _Reading:
         return None, None
 
     def _stray_sql(self, path: Path) -> None:
-        if path.parent.name == Layer.RAW:
+        if not _is_text(path.name):
+            self._fault(path, *_NO_TEXT)
+        elif path.parent.name == Layer.RAW:
             self._fault(path, "a raw dataset is filled by a connector and has no SQL", "move it to curated or served")
         elif not path.with_name(path.name.removesuffix(SQL_SUFFIX) + SUFFIX).is_file():
             self._fault(path, "has no contract beside it", f"write {path.stem}{SUFFIX}, or remove the SQL")
 
     def _fault(self, path: Path, message: str, fix: str) -> None:
         self.faults.append(Fault(shown_path(path), 0, message, fix))
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file's name can be shown: bytes that are no UTF-8 come as lone surrogates, which nothing takes."""
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _files(folder: Path, suffix: str) -> list[Path]:

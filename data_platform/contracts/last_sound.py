@@ -15,6 +15,7 @@ from pathlib import Path
 from data_platform.contracts.domain_files import CONNECTORS_FILE, DOMAIN_FILE
 from data_platform.contracts.domains import Project
 from data_platform.contracts.faulty_parts import OBJECTIVES
+from data_platform.contracts.places import content_of
 
 
 class LastSound:
@@ -62,7 +63,7 @@ def _texts_of(project: Project, before: Mapping[str, str]) -> Iterator[tuple[str
     for domain in project.domains:
         for file in (domain.path / DOMAIN_FILE, domain.path / CONNECTORS_FILE, *(domain.path / OBJECTIVES).glob("*")):
             with contextlib.suppress(OSError, UnicodeDecodeError):
-                yield str(file), file.read_bytes().decode()
+                yield str(file), content_of(file).decode()
 
 
 def _text(path: Path, before: str | None, sha256: str) -> str | None:

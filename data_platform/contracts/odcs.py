@@ -31,7 +31,7 @@ from data_platform.contracts.odcs_people import read_owner, read_service_level, 
 from data_platform.contracts.odcs_platform import read_platform
 from data_platform.contracts.odcs_quality import read_quality
 from data_platform.contracts.parse_cache import ParseCache, parse
-from data_platform.contracts.places import FileFaults, Place, nearest, shown_path
+from data_platform.contracts.places import FileFaults, Place, content_of, nearest, shown_path
 from data_platform.contracts.rules import row_severity_of
 from data_platform.contracts.shape import hold_against
 from data_platform.contracts.yaml_lines import Document
@@ -62,7 +62,7 @@ def read_contract(path: Path, *, cache: ParseCache | None = None) -> ReadResult:
     """
     path = Path(path)
     try:
-        content = path.read_bytes()
+        content = content_of(path)
     except OSError as error:
         return ReadResult(None, (Fault(shown_path(path), 0, f"cannot be read: {error.strerror}", "make it readable"),))
     return read_contract_text(content, path, cache=cache)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -116,9 +117,23 @@ def exact(value: Any) -> Decimal | None:
     return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def content_of(path: FilePath) -> bytes:
+    """The bytes of a file of the project.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe or a device, of which nobody knows where it ends.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return path.read_bytes()
+
+
 def shown_path(path: FilePath) -> str:
-    """The path as faults show it: relative to the working directory where it lies inside."""
+    """The path as faults show it: relative to the working directory where it lies inside, and as text whatever bytes a
+    name holds.
+    """
     try:
-        return str(path.resolve().relative_to(FilePath.cwd()))
-    except (OSError, ValueError):
-        return str(path)
+        shown = str(path.resolve().relative_to(FilePath.cwd()))
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: links in a circle
+        shown = str(path)
+    return shown.encode("utf-8", "backslashreplace").decode()

@@ -85,14 +85,18 @@ class Meter:
         """
         with self._lock:
             self._settle()
-            is_done = not self._active and any(usage.has_moved_bytes for usage in self._ended.values())
-            is_due = is_done or self._wall - self._kept >= KEEP_SECONDS
-        if is_due:
-            self.keep()
+            is_due = self._is_left_over() or self._wall - self._kept >= KEEP_SECONDS
+        is_refused = is_due and not self.keep()
         with self._lock:
-            if not self._active and self._sampler is not None:
+            # what ended while that was written, the next sample writes; what was refused waits for the next run
+            is_over = not self._active and (is_refused or not self._is_left_over())
+            if is_over and self._sampler is not None:
                 self._sampler.stop(within_seconds=0)
                 self._sampler = None
+
+    def _is_left_over(self) -> bool:
+        """Whether the last run has ended and something that should be written soon is not."""
+        return not self._active and any(usage.has_moved_bytes for usage in self._ended.values())
 
     def keep(self) -> bool:
         """Writes what was used since the last time; False where the metastore did not take it."""

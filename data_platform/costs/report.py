@@ -6,10 +6,11 @@ Costs are added up in the database. What is shown here is exact; only statements
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 
 from data_platform.clock import Clock
 from data_platform.contracts.domain_files import Domain
@@ -21,10 +22,17 @@ from data_platform.costs.grouping import grouped, merged, naming
 from data_platform.costs.prices import PriceList, SharedMethod
 from data_platform.errors import ConfigurationError
 from data_platform.metastore.engine import Metastore
+from data_platform.metastore.tables import RunState
 
 GRACE = timedelta(minutes=2)  # after it, a run that leaves no meter will not leave one any more
 _TERABYTE = Decimal(10**12)
 _RAW = f"{Layer.RAW.value}."
+_UNMETERED: Mapping[RunState, str] = MappingProxyType({
+    RunState.RUNNING: "began, and neither an end nor a meter was written: the process died or still works at it",
+    RunState.SUCCEEDED: "succeeded, and no meter was written",
+    RunState.FAILED: "failed, and no meter was written",
+    RunState.BLOCKED: "blocked, and no meter was written",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,15 +80,22 @@ class CostOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unmetered:
-    """Runs that died before their meter could be written.
+    """Runs that left no meter.
 
     Attributes:
+        state: where the ledger says they stand.
         estimate: what they would have cost as the dataset's other runs did; None where there are none. In no total.
     """
 
     dataset: str
+    state: RunState
     runs: int
     estimate: Decimal | None
+
+    @property
+    def reason(self) -> str:
+        """Why nothing is known of what they used."""
+        return _UNMETERED[self.state]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,7 +252,12 @@ class Costs:
         known = {name: merged(own) for name, own in grouped(direct, naming("dataset"))}
         found = self.metastore.operations.run_meters.unmetered(first, last, now=self.clock.now(), grace=GRACE)
         return tuple(
-            Unmetered(dataset=one.dataset, runs=one.runs, estimate=_estimate(known.get(one.dataset), one.runs))
+            Unmetered(
+                dataset=one.dataset,
+                state=one.state,
+                runs=one.runs,
+                estimate=_estimate(known.get(one.dataset), one.runs),
+            )
             for one in found
         )
 

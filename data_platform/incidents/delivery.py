@@ -90,6 +90,7 @@ class Deliverer:
             self._failed(note, now, str(error), is_hopeless=note.attempts + 1 >= ATTEMPTS)
         else:
             notifications.delivered(note, at=now)
+            self.metastore.operations.incidents.notified(note.incident_id, at=now)
             return True
         return False
 

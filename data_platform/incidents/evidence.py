@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from data_platform.observability.words import duration, first_line
+from data_platform.observability.words import budget_left, duration, first_line
 
 _SECONDS = "_seconds"
 _NOTHING: tuple[object, ...] = (None, "", [], {})
@@ -21,6 +21,8 @@ def facts(evidence: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _fact(name: str, value: Any) -> tuple[str, str]:
     if name.endswith(_SECONDS) and isinstance(value, (int, float)):
         return name.removesuffix(_SECONDS).replace("_", " "), duration(float(value))
+    if name == "budget_left" and isinstance(value, (int, float)):
+        return "budget left", budget_left(float(value))
     return name.replace("_", " "), _text(value)
 
 

@@ -64,8 +64,6 @@ class Lifecycle:
     def tell(turn: Turn, routes: Routes, incident: IncidentEntry, kind: str, *, recipient: str = "") -> None:
         """Queues a notification; asked for again, it is the same one."""
         turn.notes.append(note_of(incident, kind, routes=routes, at=turn.now, recipient=recipient))
-        if incident.notified_at is None:
-            turn.change(replace(incident, notified_at=turn.now))
 
     @staticmethod
     def aged(turn: Turn, incident: IncidentEntry, about: str) -> None:
@@ -103,9 +101,10 @@ class Lifecycle:
             acknowledged_at=None,
             acknowledged_by="",
             pressing_since=self.turn.now,
+            escalated_at=None,  # an escalated ticket is a page that nobody was told of yet
         )
         self.turn.change(raised)
-        self.turn.say(raised, RAISED, f"{page.alert} of {page.subject}")
+        self.turn.say(raised, RAISED, f"{page.alert} of {page.subject}{_lapsed(incident)}")
         Lifecycle.tell(self.turn, self.routes, raised, RAISED)
         return raised
 
@@ -134,6 +133,14 @@ class Lifecycle:
             )
             for one in lasting
         )
+
+
+def _lapsed(before: IncidentEntry) -> str:
+    """What a raise says to the person who took the ticket; empty where nobody did."""
+    if before.acknowledged_at is None:
+        return ""
+    who = before.acknowledged_by
+    return f"; severity rose to page: the acknowledgement of {who} as a ticket does not hold for it; acknowledge again"
 
 
 def _without_end(incident: IncidentEntry) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from data_platform.incidents.channels.protocol import Message
 from data_platform.incidents.dossier import failing_run
-from data_platform.incidents.telling import ESCALATED, RESOLVED
+from data_platform.incidents.telling import ESCALATED, RAISED, RESOLVED
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.incident_tables import IncidentSeverity
 from data_platform.metastore.incidents import IncidentEntry
@@ -27,15 +27,30 @@ def message_of(metastore: Metastore, note: NotificationEntry, traceparent: Calla
     symptoms = store.symptoms.of([note.incident_id])
     run_id = failing_run(incident, symptoms)
     parent = traceparent(run_id) if run_id else ""
+    why = _why_raised(metastore, note)
     return Message(
         # an escalation or an end after a reopening is another message than the one before
         key=_key(note) + (f"/{incident.reopened}" if incident.reopened and note.kind in (ESCALATED, RESOLVED) else ""),
         title=f"[{note.severity}] {note.kind}: {incident.title}",
-        text="\n".join([*_lines(incident, symptoms), *([f"trace: data-platform trace {run_id}"] if parent else [])]),
+        text="\n".join(
+            [
+                *([why] if why else []),
+                *_lines(incident, symptoms),
+                *([f"trace: data-platform trace {run_id}"] if parent else []),
+            ]
+        ),
         is_page=incident.severity is IncidentSeverity.PAGE,
-        body={**_body(incident, note, symptoms), "run_id": run_id, "trace_id": trace_id_of(parent)},
+        body={**_body(incident, note, symptoms), "why": why, "run_id": run_id, "trace_id": trace_id_of(parent)},
         traceparent=parent,
     )
+
+
+def _why_raised(metastore: Metastore, note: NotificationEntry) -> str:
+    """What the history says of a raise: by what, and whose acknowledgement ended with it; empty for another kind."""
+    if note.kind != RAISED:
+        return ""
+    lines = metastore.operations.incident_events.of(note.incident_id)
+    return next((line.detail for line in reversed(lines) if line.kind == RAISED), "")
 
 
 def _key(note: NotificationEntry) -> str:

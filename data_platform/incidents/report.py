@@ -26,7 +26,8 @@ class Report:
         mttm_seconds: from detection until nothing failed any more.
         mttr_seconds: from detection to the end.
         actionable: share of the incidents that a person did something about.
-        per_shift: notifications of opened and raised incidents in a shift of twelve hours, by recipient; the mean.
+        per_shift: notifications of opened and raised incidents in a shift of twelve hours, by recipient; the mean;
+            without those that no channel could take.
         never_acted_on: alerts that opened incidents in the last 90 days, and nobody ever did anything about one.
     """
 
@@ -86,7 +87,7 @@ def _per_shift(metastore: Metastore, since: datetime, until: datetime) -> Mappin
     told = [
         note.recipient
         for note in metastore.operations.notifications.since(since)
-        if note.created_at < until and note.kind in ("opened", "raised", "escalated")
+        if note.created_at < until and note.channel and note.kind in ("opened", "raised", "escalated")
     ]
     return {recipient: round(count / shifts, 3) for recipient, count in sorted(Counter(told).items())}
 

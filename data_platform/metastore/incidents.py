@@ -37,6 +37,7 @@ class IncidentEntry:
         recipient: who is told.
         began_at: when the first failing fact happened.
         detected_at: when the watch opened it.
+        notified_at: when a channel first took a message about it; None: nobody was told yet.
         pressing_since: from when somebody is expected to acknowledge: its opening, a raise or a reopening.
         mitigated_at: when its last symptom cleared; None while one lasts.
         resolved_by: empty where it ended by itself.
@@ -94,6 +95,17 @@ class Incidents(Repository[IncidentEntry]):
     def put(self, entries: Iterable[IncidentEntry], *, tx: Transaction | None = None) -> None:
         """Adds or replaces incidents."""
         self._upsert(entries, repeat=Repeat(), tx=tx)
+
+    def notified(self, incident_id: str, *, at: datetime) -> None:
+        """Notes when somebody was told; what was noted first stays.
+
+        Raises:
+            RetryableError: the database did not answer, or another writer held it for too long.
+        """
+        line = INCIDENTS.c
+        is_first = (line.incident_id == incident_id, line.notified_at.is_(None))
+        with self.changing() as tx, self._database.writing(tx) as connection:  # a turn writes whole incidents
+            connection.execute(INCIDENTS.update().where(*is_first).values(notified_at=at))
 
     def alive(self, *, resolved_after: datetime, tx: Transaction | None = None) -> tuple[IncidentEntry, ...]:
         """Incidents that are not resolved, or were after a moment; the first opened first."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,11 +32,15 @@ class MetricRollups(Repository[MetricRollup]):
 
     def keep(self, rollup: MetricRollup, *, tx: Transaction | None = None) -> None:
         """Replaces what was kept of a part, unless that is newer."""
-        self._upsert([rollup], repeat=Repeat(only_if=("kept_at",)), tx=tx)
+        self._upsert([replace(rollup, body=_sealed(rollup.body))], repeat=Repeat(only_if=("kept_at",)), tx=tx)
 
     def of(self, name: str, *, tx: Transaction | None = None) -> MetricRollup | None:
-        """What was kept of a part."""
-        return self._first(sa.select(METRIC_ROLLUPS).where(METRIC_ROLLUPS.c.name == name), tx=tx)
+        """What was kept of a part; None also where it is not, to the last letter, what was kept."""
+        found = self._first(sa.select(METRIC_ROLLUPS).where(METRIC_ROLLUPS.c.name == name), tx=tx)
+        if found is None:
+            return None
+        body = found.body.partition("\n")[2]
+        return replace(found, body=body) if found.body == _sealed(body) else None
 
 
 class PrunedCounts:
@@ -60,3 +65,8 @@ class PrunedCounts:
         total = PRUNED_COUNTS.c.value + statement.excluded.value
         changed = statement.on_conflict_do_update(index_elements=["name", "label"], set_={"value": total})
         tx.connection.execute(changed, sorted(counted, key=lambda row: str(row["label"])))
+
+
+def _sealed(body: str) -> str:
+    """A body behind its digest: counters that go on from a damaged one would be wrong for as long as they are kept."""
+    return f"{hashlib.sha256(body.encode()).hexdigest()}\n{body}"

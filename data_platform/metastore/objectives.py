@@ -50,6 +50,28 @@ class ObjectiveEntry:
     since: datetime
     evaluated_at: datetime
 
+    @property
+    def pace(self) -> str:
+        """How much too fast the budget goes: `fast`, `slow`, or empty where it does not."""
+        return str(self.detail.get("burning") or "")
+
+    @property
+    def is_burning(self) -> bool:
+        """Whether the budget goes too fast, be something of it left or not."""
+        return bool(self.pace) or self.state is ObjectiveState.BURNING
+
+    @property
+    def words(self) -> str:
+        """Its state, and that it burns where the state does not say so: `spent, burning fast`."""
+        paced = f"burning {self.pace}".strip()
+        if self.state is ObjectiveState.BURNING:
+            return paced
+        return f"{self.state.value}, {paced}" if self.is_burning else self.state.value
+
+    def stands(self, state: str) -> bool:
+        """Whether it is listed under a state: what is spent and burns is listed under both."""
+        return state == self.state.value or (state == ObjectiveState.BURNING.value and self.is_burning)
+
 
 class ObjectiveStandings(Repository[ObjectiveEntry]):
     """One line for each objective."""

@@ -14,7 +14,7 @@ from data_platform.contracts.days import beginning_of, end_of
 from data_platform.metastore.database import Database, Transaction
 from data_platform.metastore.metric_rollups import PrunedCounts
 from data_platform.metastore.repository import Repository, insert, rows_of
-from data_platform.metastore.tables import RUNS
+from data_platform.metastore.tables import RUNS, RunState
 from data_platform.metastore.usage_tables import RUN_METERS
 
 _ADDED = (
@@ -73,9 +73,14 @@ class UsedEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnmeteredEntry:
-    """Runs over a dataset that left no meter: their process died before it could write one."""
+    """Runs over a dataset that left no meter.
+
+    Attributes:
+        state: where their ledger says they stand; what still runs there is what a process died over.
+    """
 
     dataset: str
+    state: RunState
     runs: int
 
 
@@ -143,10 +148,10 @@ class RunMeters(Repository[RunMeterEntry]):
         metered = sa.exists().where(own.run_id == runs.run_id, own.dataset == runs.dataset)
         high = min(end_of(last), now - grace)
         statement = (
-            sa.select(runs.dataset, sa.func.count().label("runs"))
+            sa.select(runs.dataset, runs.state, sa.func.count().label("runs"))
             .where(runs.started_at >= beginning_of(first), runs.started_at < high, ~metered)
-            .group_by(runs.dataset)
-            .order_by(runs.dataset)
+            .group_by(runs.dataset, runs.state)
+            .order_by(runs.dataset, runs.state)
         )
         with self._database.reading(tx) as connection:
             return tuple(UnmeteredEntry(**row) for row in connection.execute(statement).mappings())

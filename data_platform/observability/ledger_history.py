@@ -31,6 +31,7 @@ BATCH_RECORDS = (1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0, 1_000_000.0, 10
 RUN_SECONDS = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0)
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 _OVERLAP = timedelta(minutes=10)
+_MOST_WAITING = 10_000  # of a follower that stands still; how late it read what is older is not counted
 
 
 class Waiting(NamedTuple):
@@ -171,7 +172,9 @@ class LedgerHistory:
         if place < len(reads):
             self._observe(pair, waiting, reads[place][1])
         else:
-            bisect.insort(self.counted.readings[pair].waiting, waiting, key=_version)
+            held = self.counted.readings[pair].waiting
+            bisect.insort(held, waiting, key=_version)
+            del held[:-_MOST_WAITING]
 
     def _reads(self, pair: Pair) -> list[tuple[int, datetime]]:
         """When a follower first read each version of a dataset, or a newer one, as far as runs were taken."""

@@ -10,6 +10,8 @@ _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 _SIZES = ("B", "kB", "MB", "GB", "TB")
 _KILO = 1000
 _EXACT_SECONDS = 10
+_TENS = 10  # beyond it, one decimal does
+_HUNDREDS = 100
 _ALL_OF_IT = 2  # beyond it, nobody reads decimals
 
 
@@ -40,6 +42,21 @@ def share(ratio: float | None) -> str:
         return f"{100 * ratio:,.0f}%".replace("-", "−")
     cut = math.floor(round(ratio * 1e9) / 1e4) / 1e3
     return f"{cut:.3f}".rstrip("0").rstrip(".").replace("-", "−") + "%"
+
+
+def times(factor: float) -> str:
+    """How many times, with as many digits as tell something: `1.25`, `18.2`, `200`."""
+    digits = 2 if factor < _TENS else 1 if factor < _HUNDREDS else 0
+    said = f"{factor:,.{digits}f}"
+    return said.rstrip("0").rstrip(".") if digits else said
+
+
+def budget_left(ratio: float | None) -> str:
+    """What is left of an error budget: a share, and where more than all of it is gone, how often it was spent."""
+    if ratio is None or ratio >= 0:
+        return share(ratio)
+    said = times(1 - ratio)
+    return "all spent" if said == "1" else f"spent {said} times over"
 
 
 def size(count: float | None) -> str:

@@ -66,7 +66,7 @@ def _statement(name: str) -> dict[str, Any]:
         "security": [{"token": []}],
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
-            "200": {"description": "Kept; `before` is what was stated about the day before."},
+            "200": {"description": "Kept; `before` is what was stated last about that day."},
             **{status: {"description": _ANSWERS[status]} for status in ("400", "401", "408", "413", "503")},
         },
     }

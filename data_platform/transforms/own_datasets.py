@@ -23,6 +23,7 @@ from data_platform.contracts.model import DatasetName, Materialization
 from data_platform.contracts.rules import rules_of
 from data_platform.contracts.schema import arrow_schema
 from data_platform.contracts.types import quote_identifier
+from data_platform.costs.metering import Meter
 from data_platform.errors import ContractViolation, PartlyPublished
 from data_platform.lakehouse.duck import Engine
 from data_platform.lakehouse.table_ref import TableRef, Zone
@@ -68,6 +69,7 @@ class OwnDatasets:
     publisher: Publisher
     recorder: Recorder
     recovery: Recovery
+    meter: Meter
 
     def publish_all(self, run: Run) -> list[Published]:
         """Publishes each of them that no longer says what the ledger says; gives what was published.
@@ -97,12 +99,13 @@ class OwnDatasets:
         dataset = self.project.dataset(name)
         run = replace(run, started_at=self.recorder.clock.now())
         ref = TableRef.of(name, Zone.SERVED)
-        try:
-            with self.leases.hold(ref.path), self.engine.session() as con:
-                return self._publish(con, dataset, ref, run)
-        except BaseException as error:
-            self.recorder.failed(str(name), run, error, is_blocked=isinstance(error, ContractViolation))
-            raise
+        with self.meter.run(str(name), run.id):
+            try:
+                with self.leases.hold(ref.path), self.engine.session() as con:
+                    return self._publish(con, dataset, ref, run)
+            except BaseException as error:
+                self.recorder.failed(str(name), run, error, is_blocked=isinstance(error, ContractViolation))
+                raise
 
     def _publish(self, con: DuckDBPyConnection, dataset: Dataset, ref: TableRef, run: Run) -> Published | None:
         assert dataset.sql_text is not None
@@ -158,7 +161,7 @@ class OwnDatasets:
         for number, table in enumerate(tables):
             with self.ledger.reading(table, days) as rows:
                 con.register(f"rows_{number}", rows)
-                con.execute(f'CREATE TABLE {_LEDGER}."{table}" AS SELECT * FROM rows_{number}')
+                con.execute(f"CREATE TABLE {_LEDGER}.{quote_identifier(table)} AS SELECT * FROM rows_{number}")
                 con.unregister(f"rows_{number}")
 
     def _last(self, dataset: Dataset, ref: TableRef) -> datetime | None:

@@ -5,9 +5,7 @@ What a query must not contain is in `lint`; running it is in `compute`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from functools import lru_cache
 
 import sqlglot
@@ -66,11 +64,6 @@ def read_query(text: str) -> Query:
     inputs, unknown = _tables(tree)
     parameters = sorted({str(node.this) for node in tree.find_all(exp.Placeholder, exp.Parameter)})
     return Query(text, tree, tuple(sorted(inputs)), tuple(sorted(unknown)), tuple(parameters))
-
-
-def bind_range(start: date, end: date) -> Mapping[str, date]:
-    """Values of the partition parameters for the half-open range of days [start, end)."""
-    return dict(zip(PARTITION_PARAMETERS, (start, end), strict=True))
 
 
 def line_of(node: exp.Expr) -> int:

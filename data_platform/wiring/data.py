@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from data_platform.catalog.scanning import Scanner
 from data_platform.catalog.settlement import Settlement
 from data_platform.connectors.ingest import Ingester
@@ -18,13 +16,14 @@ from data_platform.transforms.materialize import Materializer
 from data_platform.transforms.own_datasets import OwnDatasets
 from data_platform.transforms.own_publishing import OwnPublishing
 from data_platform.transforms.staleness import Staleness
+from data_platform.wiring.once import once
 from data_platform.wiring.records import Records
 
 
 class Data(Records):
     """Who makes, keeps and checks tables."""
 
-    @cached_property
+    @once
     def place(self) -> Place:
         """Where connectors work."""
         return Place(
@@ -34,7 +33,7 @@ class Data(Records):
             store_credentials=self.credentials,
         )
 
-    @cached_property
+    @once
     def ingester(self) -> Ingester:
         """Runs connectors."""
         committer = BatchCommitter(
@@ -59,7 +58,7 @@ class Data(Records):
             guard=self.breakers.guarding,
         )
 
-    @cached_property
+    @once
     def materializer(self) -> Materializer:
         """Materializes curated and served datasets."""
         return Materializer(
@@ -76,7 +75,7 @@ class Data(Records):
             tracer=self.tracer,
         )
 
-    @cached_property
+    @once
     def own_datasets(self) -> OwnDatasets:
         """Publishes what the platform measures of itself."""
         return OwnDatasets(
@@ -89,9 +88,10 @@ class Data(Records):
             publisher=Publisher(recorder=self.recorder, clock=self.clock),
             recorder=self.recorder,
             recovery=self.recovery,
+            meter=self.meter,
         )
 
-    @cached_property
+    @once
     def own_publishing(self) -> OwnPublishing:
         """Publishes that every hour, with the warehouse file."""
         return OwnPublishing(
@@ -110,12 +110,12 @@ class Data(Records):
         """What has to be computed again, as of now."""
         return Staleness(project=self.project, lake=self.lake, metastore=self.metastore)
 
-    @cached_property
+    @once
     def decisions(self) -> Decisions:
         """Appends what people decide about held rows."""
         return Decisions(lake=self.lake, engine=self.engine, heads=self.heads, recorder=self.recorder, clock=self.clock)
 
-    @cached_property
+    @once
     def warehouse(self) -> Warehouse:
         """The served layer as one DuckDB file."""
         return Warehouse(
@@ -127,14 +127,14 @@ class Data(Records):
             leases=self.leases,
         )
 
-    @cached_property
+    @once
     def served_file(self) -> ServedFile:
         """Keeps that file current."""
         return ServedFile(
             warehouse=self.warehouse, contracts=lambda: self.served, recorder=self.recorder, meter=self.meter
         )
 
-    @cached_property
+    @once
     def upkeep(self) -> Upkeep:
         """Compacts and checkpoints tables."""
         return Upkeep(
@@ -147,7 +147,7 @@ class Data(Records):
             own=lambda: self.own_project,
         )
 
-    @cached_property
+    @once
     def scanner(self) -> Scanner:
         """Compares what is in the store with contracts and ledger."""
         return Scanner(
@@ -160,7 +160,7 @@ class Data(Records):
             built_versions=self.warehouse.built_versions,
         )
 
-    @cached_property
+    @once
     def settlement(self) -> Settlement:
         """Carries out what people decide about what a scan found."""
         return Settlement(scanner=self.scanner)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -25,6 +24,7 @@ from data_platform.settings import Settings
 from data_platform.transforms.graph import Graph, read_graph, sound_part
 from data_platform.transforms.input_cache import InputCache
 from data_platform.wiring.machine import code_version
+from data_platform.wiring.once import once
 
 _OWN_DATASETS = Path(__file__).parents[1] / "observability" / "datasets"
 
@@ -42,7 +42,7 @@ class Foundation:
     clock: Clock
     reader: SoundReader | None = None
 
-    @cached_property
+    @once
     def project(self) -> Project:
         """The domains on the path list; with a `reader` their sound part.
 
@@ -70,12 +70,12 @@ class Foundation:
             raise FaultyProject(known.faults)
         return known.project
 
-    @cached_property
+    @once
     def own_project(self) -> Project:
         """What the platform measures of itself, as datasets; no part of the project."""
         return discover([_OWN_DATASETS], cache=ParseCache(self.settings.home / "cache" / "contracts"), reserved=())
 
-    @cached_property
+    @once
     def estate(self) -> Project:
         """The project and the platform's own datasets, for those who only read."""
         project = self.project
@@ -92,7 +92,7 @@ class Foundation:
         datasets = {**self.own_project.datasets, **self.whole_project.datasets}
         return tuple(datasets[name].contract for name in sorted(datasets) if name.layer is Layer.SERVED)
 
-    @cached_property
+    @once
     def graph(self) -> Graph:
         """Who reads whom."""
         if self.reader is None:
@@ -100,7 +100,7 @@ class Foundation:
         cache = InputCache(self.settings.home / "cache" / "inputs.json")
         return sound_part(read_graph(self.project, cache=cache))
 
-    @cached_property
+    @once
     def credentials(self) -> StoreCredentials:
         """One credentials object for delta-rs, s3fs and Dagster's S3 resources."""
         s3 = self.settings.s3
@@ -113,17 +113,17 @@ class Foundation:
             session_token=s3.session_token.get_secret_value() if s3.session_token else None,
         )
 
-    @cached_property
+    @once
     def store(self) -> ObjectStore:
         """What must last."""
         return open_store(self.settings.store, self.credentials)
 
-    @cached_property
+    @once
     def lake(self) -> Lake:
         """The tables of the store."""
         return Lake(self.settings.store, self.credentials, clock=self.clock)
 
-    @cached_property
+    @once
     def engine(self) -> Engine:
         """DuckDB with this process's bounds."""
         return Engine(
@@ -133,7 +133,7 @@ class Foundation:
             credentials=self.credentials,
         )
 
-    @cached_property
+    @once
     def metastore(self) -> Metastore:
         """The control-plane database, at the newest schema."""
         try:
@@ -146,7 +146,7 @@ class Foundation:
         metastore.migrate()
         return metastore
 
-    @cached_property
+    @once
     def leases(self) -> Leases:
         """Locks that only save work: in the database where several hosts share one, otherwise in the home."""
         return self.metastore.leases or FileLeases(self.settings.home / "leases")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from data_platform.catalog.history import history_of
@@ -18,6 +16,7 @@ from data_platform.observability.slis.measure import Slis
 from data_platform.observability.tracing.finding import traceparent_of_run
 from data_platform.wiring.data import Data
 from data_platform.wiring.machine import code_version, free_disks
+from data_platform.wiring.once import once
 from data_platform.wiring.standings import ConnectorStandings
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class Operations(Data):
             domains=self.project.domains,
         )
 
-    @cached_property
+    @once
     def connector_standings(self) -> ConnectorStandings:
         """How every source instance stands at a moment."""
         return ConnectorStandings(
@@ -63,7 +62,7 @@ class Operations(Data):
             )
         )
 
-    @cached_property
+    @once
     def slis(self) -> Slis:
         """Measures indicators."""
         return Slis(
@@ -73,7 +72,7 @@ class Operations(Data):
             standings=self.connector_standings,
         )
 
-    @cached_property
+    @once
     def objectives(self) -> Objectives:
         """What is promised, and how it stands."""
         if self.reader is None:
@@ -85,7 +84,7 @@ class Operations(Data):
             is_whole=lambda: not known.faults,
         )
 
-    @cached_property
+    @once
     def metrics(self) -> Metrics:
         """Everything for Prometheus."""
         readers: dict[str, list[str]] = {}
@@ -105,12 +104,12 @@ class Operations(Data):
             disks=lambda: free_disks(self.settings),
         )
 
-    @cached_property
+    @once
     def people(self) -> People:
         """What people do about incidents."""
         return People(metastore=self.metastore, clock=self.clock)
 
-    @cached_property
+    @once
     def routes(self) -> Routes:
         """Who is told of incidents, and how.
 
@@ -121,7 +120,7 @@ class Operations(Data):
 
         return read_routes(self.settings.routes)
 
-    @cached_property
+    @once
     def watch(self) -> Watch:
         """Watches everything and keeps the incidents."""
         from data_platform.incidents.delivery import Deliverer
@@ -146,7 +145,7 @@ class Operations(Data):
             ),
             outside=Outside(
                 standings=self.connector_standings,
-                free_disk=self._free_disk,
+                free_disk=lambda: dict(free_disks(self.settings)).get("home"),
                 sinks=lambda: [sink.name for sink in self.delivery.sinks],
                 faulty=lambda: self.soundness.parts,
             ),
@@ -159,14 +158,10 @@ class Operations(Data):
             ping=pinging(routes.heartbeat.url.get_secret_value()) if routes.heartbeat else None,
         )
 
-    @cached_property
+    @once
     def _upstream(self) -> dict[str, tuple[str, ...]]:
         """The inputs of every dataset, by name."""
         return {str(name): tuple(map(str, inputs)) for name, inputs in self.graph.inputs.items()}
-
-    def _free_disk(self) -> float:
-        usage = shutil.disk_usage(self.settings.home)
-        return usage.free / usage.total
 
     def _contract_changes(self, dataset: str, before: datetime) -> list[dict[str, Any]]:
         """The newest changes of a dataset's contract before a moment, as the catalog knows them."""

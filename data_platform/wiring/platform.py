@@ -66,7 +66,7 @@ def open_platform(
     """
     platform = Platform(settings, clock or SystemClock(), reader)
     if project is not None:
-        platform.__dict__["project"] = project  # where cached_property keeps it
+        platform.__dict__["project"] = project  # where `once` keeps it
     with writing(settings.home, LineWriter(code_version=code_version(), secrets=_secrets(settings))):
         try:
             yield platform

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import uuid
-from functools import cached_property
 
 from data_platform.catalog.intake import Intake
 from data_platform.costs.metering import Meter
@@ -25,27 +24,28 @@ from data_platform.publication.registration import Registration
 from data_platform.transforms.graph import inputs_of
 from data_platform.wiring.foundation import Foundation
 from data_platform.wiring.machine import code_version
+from data_platform.wiring.once import once
 
 
 class Records(Foundation):
     """Who writes down what happens."""
 
-    @cached_property
+    @once
     def heads(self) -> Heads:
         """Heads held against the ledger."""
         return Heads(metastore=self.metastore)
 
-    @cached_property
+    @once
     def recorder(self) -> Recorder:
         """Writes ledger, checks, runs and lineage."""
         return Recorder(metastore=self.metastore, clock=self.clock, lineage=self.lineage, tracer=self.tracer)
 
-    @cached_property
+    @once
     def recovery(self) -> Recovery:
         """Derives lost records again."""
         return Recovery(lake=self.lake, recorder=self.recorder)
 
-    @cached_property
+    @once
     def tracer(self) -> Tracer:
         """Begins traces; what is kept goes to the metastore and, where the settings name one, to a collector."""
         sinks: list[SpanSink] = [SpanStore(lambda: self.metastore.operations.spans)]
@@ -57,19 +57,19 @@ class Records(Foundation):
         outer = TraceContext.read(os.environ.get(TRACEPARENT.upper(), ""))
         return Tracer(clock=self.clock, sinks=tuple(sinks), ratio=self.settings.trace_sampling, outer=outer)
 
-    @cached_property
+    @once
     def meter(self) -> Meter:
         """Meters what runs of this process use."""
         return Meter(
             metastore=self.metastore, clock=self.clock, ownership=lambda dataset: ownership_of(self.project, dataset)
         )
 
-    @cached_property
+    @once
     def breakers(self) -> Breakers:
         """Circuit breakers around sources and channels."""
         return Breakers(metastore=self.metastore, clock=self.clock)
 
-    @cached_property
+    @once
     def lineage(self) -> LineageWriter:
         """Composes lineage events for the outbox."""
         from data_platform.lineage.lineage_cache import LineageCache
@@ -90,7 +90,7 @@ class Records(Foundation):
         )
         return OpenLineageWriter(facts=facts, clock=self.clock)
 
-    @cached_property
+    @once
     def registration(self) -> Registration:
         """Tells the lineage of what never ran."""
         return Registration(
@@ -100,12 +100,12 @@ class Records(Foundation):
             around=(self.settings.store, code_version()),
         )
 
-    @cached_property
+    @once
     def intake(self) -> Intake:
         """Takes lineage events into the embedded catalog."""
         return Intake(store=self.metastore.catalog, clock=self.clock)
 
-    @cached_property
+    @once
     def delivery(self) -> Delivery:
         """Sends the outbox to the sinks of the settings.
 

@@ -22,7 +22,11 @@ def slo() -> None:
 
 
 @slo.command("list")
-@click.option("--state", type=click.Choice(["met", "burning", "spent", "unknown"]), help="Only those in it.")
+@click.option(
+    "--state",
+    type=click.Choice(["met", "burning", "spent", "unknown"]),
+    help="Only those in it; what is spent and burns is in both.",
+)
 @click.option("--domain", help="Only those of a domain.")
 @options.as_json
 def list_objectives(state: str | None, domain: str | None, as_json: bool) -> int:

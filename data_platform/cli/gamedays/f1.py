@@ -34,7 +34,7 @@ def _schema_change(course: Course, scene: Scene) -> None:
     course.note(Stage.INJECTED, "the source renamed a column of its file", file=changed.name)
     course.fail(expected_cause=f"raw.{DOMAIN}.orders", within=_WITHIN)
     changed.unlink()
-    scene.deliver_orders("_corrected", count=2)
+    scene.deliver_orders("_noon", count=2)
     course.mend("the source delivered the file again, as agreed")
 
 

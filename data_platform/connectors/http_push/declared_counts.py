@@ -81,13 +81,16 @@ class DeclaredCounts:
             return before
 
     def _append(self, said: Statement) -> None:
-        path = self.spool.folder / _FILE
+        path, lines = self.spool.folder / _FILE, [said]
         if path.exists() and path.stat().st_size > _MOST_BYTES:
+            # what holds about other days goes along: the file in which it stands may be the one that goes
+            known = latest(self.spool.folder).values()
+            lines = [one for one in known if said.at.date() - one.day <= KEPT_IN_VIEW] + lines
             path.replace(self.spool.folder / _BEFORE)
-        line = json.dumps(_STATEMENT.dump_python(said, mode="json")).encode()
+        content = b"".join(b"\n%b\n" % json.dumps(_STATEMENT.dump_python(one, mode="json")).encode() for one in lines)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            os.write(descriptor, b"\n" + line + b"\n")  # what a crash may have torn ends before it
+            os.write(descriptor, content)  # what a crash may have torn ends before it
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

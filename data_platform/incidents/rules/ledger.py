@@ -86,7 +86,7 @@ def _cases(facts: Facts, alert: Alert, found: list[Proof], mends: Mends) -> Mapp
         if is_told or proof.at >= facts.since:
             case = cases.setdefault(proof.dataset, _Case())
             case.proofs.append(proof)
-            case.marks[proof.mark] = proof.size
+            case.marks[proof.mark] = max(proof.size, case.marks.get(proof.mark, proof.size))
     for dataset, entry in held.items():
         known = {one.mark for one in found if one.dataset == dataset}
         left = {m: n for m, n in entry.marks.items() if m not in known and not mends.is_mended(dataset, m)}

@@ -27,8 +27,8 @@ class Proof:
     """One thing that proves loss.
 
     Attributes:
-        mark: `<kind>:<what>`; the same for the same thing.
-        size: rows, where rows are missing: fewer of the same are no news.
+        mark: `<kind>:<what>`; the same for the same thing, however often it is said.
+        size: how far it goes, less of the same is no news: rows, where rows are missing; when it was said last.
     """
 
     dataset: str
@@ -46,10 +46,11 @@ def is_loss(error: str) -> bool:
 def of_runs(facts: Facts) -> Iterator[Proof]:
     """Runs that ended so, and over whose days none has succeeded since."""
     for dataset, runs in facts.runs.items():
-        for at, run in enumerate(runs):
-            if is_loss(run.error) and run.state is not RunState.RUNNING and not _is_made_good(run, runs[:at]):
+        for place, run in enumerate(runs):
+            if is_loss(run.error) and run.state is not RunState.RUNNING and not _is_made_good(run, runs[:place]):
                 evidence = {"error": run.error, "run_id": run.run_id, "code_version": run.code_version}
-                yield Proof(dataset=dataset, mark=f"{RUN}:{run.run_id}", at=run.newest_at, evidence=evidence)
+                at = run.newest_at
+                yield Proof(dataset=dataset, mark=_mark_of(run), at=at, size=int(at.timestamp()), evidence=evidence)
 
 
 def of_sources(facts: Facts) -> Iterator[Proof]:
@@ -58,8 +59,8 @@ def of_sources(facts: Facts) -> Iterator[Proof]:
         if not standing.is_healthy and is_loss(standing.detail):
             at = standing.beat_at or facts.now
             evidence = {"error": standing.detail, "source": standing.source}
-            mark = f"{SOURCE}:{standing.source}:{standing.beat_at}"
-            yield Proof(dataset=standing.dataset, mark=mark, at=at, evidence=evidence)
+            mark, size = f"{SOURCE}:{standing.source}", int(at.timestamp())
+            yield Proof(dataset=standing.dataset, mark=mark, at=at, size=size, evidence=evidence)
 
 
 def of_ledgers(facts: Facts) -> Iterator[Proof]:
@@ -98,16 +99,14 @@ class Mends:
         """Whether something shows that it was; what nothing is known of any more was not."""
         kind, _, what = mark.partition(":")
         if kind == RUN:
-            run = self.facts.metastore.runs.get(what, dataset=dataset)
-            return run is not None and _is_made_good(run, self.facts.runs.get(dataset, ()))
+            return _is_undone(what, self.facts.runs.get(dataset, ()))
         if kind == LEDGER:
             return mark not in self.open_ledgers
         if kind == COUNT:
             value = self.newest.get((dataset, what.partition(":")[2]))
             return value is not None and (value.value is None or value.value >= LEAST_COMPLETE)
-        source = what.partition(":")[0]
         return any(
-            (one.dataset, one.source) == (dataset, source) and one.is_healthy and str(one.state) in _READS
+            (one.dataset, one.source) == (dataset, what) and one.is_healthy and str(one.state) in _READS
             for one in self.facts.standings
         )
 
@@ -120,14 +119,35 @@ def newest_counts(facts: Facts, *, since: datetime) -> Mapping[tuple[str, str], 
 
 def _is_made_good(lost: RunEntry, later: Sequence[RunEntry]) -> bool:
     """Whether a run that ended later succeeded over at least the same days."""
-    return any(
-        run.state is RunState.SUCCEEDED and run.newest_at > lost.newest_at and _covers(run, lost) for run in later
-    )
+    what = _loss_of(lost)
+    return any(run.newest_at > lost.newest_at and _succeeded_over(run, what) for run in later)
 
 
-def _covers(run: RunEntry, lost: RunEntry) -> bool:
-    if run.range_from is None or run.range_to is None or lost.error.startswith(_OF_TABLE):
-        return True
-    if lost.range_from is None or lost.range_to is None:
+def _is_undone(what: str, runs: Sequence[RunEntry]) -> bool:
+    """The same of a loss that only its mark tells of: what is not among the newest runs was before them."""
+    for run in sorted(runs, key=lambda run: run.newest_at, reverse=True):
+        if is_loss(run.error) and _loss_of(run) == what:
+            return False
+        if _succeeded_over(run, what):
+            return True
+    return False
+
+
+def _mark_of(run: RunEntry) -> str:
+    return f"{RUN}:{_loss_of(run)}"
+
+
+def _loss_of(run: RunEntry) -> str:
+    """Which error over which days: a retry that fails the same way is the same loss."""
+    days = (run.range_from, run.range_to)
+    return f"{run.error.partition(':')[0]}:{'' if None in days else '..'.join(map(str, days))}"
+
+
+def _succeeded_over(run: RunEntry, what: str) -> bool:
+    error, _, days = what.partition(":")
+    if run.state is not RunState.SUCCEEDED:
         return False
-    return run.range_from <= lost.range_from and lost.range_to <= run.range_to
+    if run.range_from is None or run.range_to is None or error == _OF_TABLE:
+        return True
+    first, _, last = days.partition("..")
+    return bool(days) and str(run.range_from) <= first and last <= str(run.range_to)

@@ -13,6 +13,7 @@ from data_platform.contracts.domains import PLATFORM_DOMAIN
 from data_platform.metastore.objective_tables import ObjectiveState
 from data_platform.metastore.objectives import ObjectiveEntry
 from data_platform.observability.objectives.burn import FAST, SLOW
+from data_platform.observability.words import budget_left, times
 
 PLAYBOOKS = {FAST: "slo_fast_burn", SLOW: "slo_slow_burn"}
 SPENT_PLAYBOOK = "budget_burn"
@@ -57,26 +58,29 @@ def ask(entries: Iterable[ObjectiveEntry], datasets: Collection[str], *, now: da
     fresh = [one for one in asked if now - one.evaluated_at <= STALE]
     return GateVerdict(
         # what burnt when it was last judged burns on: a watch that fell silent must not open the gate
-        burning=tuple(one for one in asked if one.detail.get("burning")),
-        spent=tuple(one for one in asked if one.state is ObjectiveState.SPENT and not one.detail.get("burning")),
+        burning=tuple(one for one in asked if one.is_burning),
+        spent=tuple(one for one in asked if one.state is ObjectiveState.SPENT and not one.is_burning),
         unknown=tuple(one for one in asked if one not in fresh or one.state is ObjectiveState.UNKNOWN),
         asked=len(asked),
     )
 
 
 def burn_in_words(entry: ObjectiveEntry) -> str:
-    """`freshness.… burns 3.1 times too fast over 6h and 2.4 over 3d: playbook slo_slow_burn`."""
-    burning = str(entry.detail.get("burning"))
+    """`freshness.… burns its error budget 3.1 times too fast over 6 h and 2.4 times over 3 d: playbook …`."""
+    burning = entry.pace or SLOW
     windows = ("1h", "6h") if burning == FAST else ("6h", "3d")
-    rates = " and ".join(f"{entry.burn[name]:.1f} over {name}" for name in windows if entry.burn.get(name) is not None)
-    return f"{entry.objective} burns its error budget {rates} times too fast: playbook {PLAYBOOKS[burning]}"
+    found = [(f"{name[:-1]} {name[-1]}", rate) for name in windows if (rate := entry.burn.get(name)) is not None]
+    rates = " and ".join(f"{times(rate)} times over {name}" for name, rate in found)
+    said = rates.replace(" times ", " times too fast ", 1) or "too fast"
+    return f"{entry.objective} burns its error budget {said}: playbook {PLAYBOOKS[burning]}"
 
 
 def spent_in_words(entry: ObjectiveEntry) -> str:
-    """`freshness.… has spent its error budget: -40 % of it is left over 30d, since …: playbook budget_burn`."""
-    left = "nothing" if entry.budget_left is None else f"{entry.budget_left:.0%}"
+    """`freshness.… has spent its error budget: spent 1.4 times over within 30 d, since …: playbook budget_burn`."""
+    is_over = entry.budget_left is not None and entry.budget_left < 0
+    left = budget_left(entry.budget_left) + ("" if is_over else " of it is left")
     days = entry.window_seconds / timedelta(days=1).total_seconds()
-    said = f"{left} of it is left over {days:g}d, since {entry.since:%Y-%m-%d %H:%M} UTC"
+    said = f"{left} within {days:g} d, since {entry.since:%Y-%m-%d %H:%M} UTC"
     return f"{entry.objective} has spent its error budget: {said}: playbook {SPENT_PLAYBOOK}"
 
 

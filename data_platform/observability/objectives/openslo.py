@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_platform.contracts.places import FileFaults, Place, nearest, shown_path
+from data_platform.contracts.places import FileFaults, Place, content_of, nearest, shown_path
 from data_platform.contracts.yaml_lines import parse_yaml
 from data_platform.errors import Fault
 from data_platform.observability.objectives import openslo_kinds as kinds
@@ -46,7 +46,7 @@ class Document:
 def read_document(path: Path) -> tuple[Document | None, list[Fault]]:
     """Reads one file; the document is None where it has faults."""
     try:
-        content = path.read_bytes()
+        content = content_of(path)
     except OSError as error:
         return None, [Fault(shown_path(path), 0, f"cannot be read: {error.strerror}", "make it readable")]
     return parse_document(content, shown_path(path))

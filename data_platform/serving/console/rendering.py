@@ -13,7 +13,7 @@ from markupsafe import Markup
 from data_platform.catalog.naming import display_key
 from data_platform.lineage.names import PLATFORM
 from data_platform.metastore.catalog_reads import DatasetLine
-from data_platform.observability.words import duration, share, size
+from data_platform.observability.words import budget_left, duration, share, size
 from data_platform.wiring.machine import code_version
 
 LAYERS = ("raw", "curated", "served")
@@ -71,5 +71,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals.update(dataset_href=dataset_href, lineage_href=lineage_href)
-    made.filters.update(breakable=breakable, duration=duration, share=share, size=size)
+    made.filters.update(breakable=breakable, budget_left=budget_left, duration=duration, share=share, size=size)
     return made

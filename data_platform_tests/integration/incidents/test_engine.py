@@ -43,13 +43,17 @@ ROUTES = Routes.model_validate(
 
 
 def engine_over(
-    metastore: Metastore, names: list[str] | None = None, up: dict[str, tuple[str, ...]] | None = None
+    metastore: Metastore,
+    names: list[str] | None = None,
+    up: dict[str, tuple[str, ...]] | None = None,
+    *,
+    routes: Routes = ROUTES,
 ) -> Engine:
     every = names or NAMES
     infos = {name: DatasetInfo(name=name, domain="shop", team="Shop", on_call="#shop", tier="gold") for name in every}
     estate = Estate(datasets=infos, upstream=up or UPSTREAM, on_call={"shop": "#shop"}, teams={"shop": "Shop"})
-    explainer = Explainer(metastore=metastore, estate=estate, routes=ROUTES)
-    return Engine(metastore=metastore, estate=estate, routes=ROUTES, explainer=explainer)
+    explainer = Explainer(metastore=metastore, estate=estate, routes=routes)
+    return Engine(metastore=metastore, estate=estate, routes=routes, explainer=explainer)
 
 
 def failed(name: str, *, at: datetime = NOON, alert: Alert = Alert.RUN_FAILED, page: bool = False) -> Symptom:

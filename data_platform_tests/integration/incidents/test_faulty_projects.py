@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -14,9 +15,9 @@ import pytest
 import yaml
 from starlette.testclient import TestClient
 
-from data_platform.cli.lookout import Lookout
+from data_platform.cli.lookout import Lookout, looking_out
 from data_platform.cli.main import run
-from data_platform.errors import FaultyProject
+from data_platform.errors import ConfigurationError, FaultyProject
 from data_platform.incidents.model import RECOVERY
 from data_platform.metastore.security_events import SecurityEvent
 from data_platform.metastore.sli_values import SliValueEntry
@@ -257,6 +258,27 @@ def test_the_on_call_page_says_what_is_faulty_until_it_is_mended(kit: Kit, start
         assert "faulty" not in client.get("/on-call").text
 
 
+@pytest.mark.parametrize("odd", [b"shop/curated/\xff.odcs.yaml", b"shop/curated/\xff.sql", b"\xff/domain.yaml"])
+def test_a_file_whose_name_is_no_text_is_one_ticket_and_hides_no_page(
+    kit: Kit, start: Start, hook: Received, odd: bytes
+) -> None:
+    file = os.path.join(os.fsencode(kit.folder / "domains"), odd)
+    os.makedirs(os.path.dirname(file), exist_ok=True)
+    with open(file, "w") as opened:
+        opened.write(contract_of(kit, "curated/orders").read_text())
+    platform = start()
+    go_round(kit, platform, turns=4)
+    assert [kind for kind, *_ in told(hook)] == ["opened"]
+    with TestClient(platform_app(platform), base_url="http://localhost") as client:
+        for path in ("/", "/on-call", "/incidents", "/costs", "/metrics"):
+            assert client.get(path).status_code == 200, path
+    os.unlink(file)  # a folder without files is no domain
+    go_round(kit, platform, turns=1)
+    kit.clock.advance(RECOVERY)
+    go_round(kit, platform, turns=1)
+    assert [kind for kind, *_ in told(hook)] == ["opened", "resolved"]
+
+
 def test_nothing_that_was_made_of_the_project_outlives_a_change_of_it(kit: Kit, start: Start) -> None:
     platform = start()
     names = {name for kind in type(platform).__mro__ for name, value in vars(kind).items()
@@ -271,3 +293,9 @@ def test_nothing_that_was_made_of_the_project_outlives_a_change_of_it(kit: Kit, 
         parts = [one, *(vars(one).values() if hasattr(one, "__dict__") else ())]
         assert not any(part is before for part in parts), name
     assert {"metastore", "engine", "tracer", "delivery", "meter"} <= set(platform.__dict__)  # what `close` closes
+
+
+def test_routes_that_cannot_be_used_are_told_at_once_and_nobody_seems_to_watch(kit: Kit, start: Start) -> None:
+    (kit.folder / "routes.yaml").write_text("channels: [h]\n")
+    with pytest.raises(ConfigurationError, match="the routes cannot be used"), looking_out(start()):
+        pass

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,9 @@ def test_an_incident_is_seen_taken_decided_and_resolved(home: Path, capsys: pyte
     answers = ("--answer", "is_credential=yes", "--answer", "is_used=no")
     assert run(["incident", "decide", end, "security", *answers, "--as", "kim"]) == 0
     assert run(["incident", "show", end]) == 0
-    assert run(["incident", "resolve", end, "--reason", "rotated", "--as", "kim"]) == 0
     capsys.readouterr()
+    assert run(["incident", "resolve", end, "--reason", "rotated", "--as", "kim"]) == 0
+    assert "still failing" not in capsys.readouterr().err  # what happened once is settled by that
     shown = told(capsys, "incident", "show", end, "--json")
     assert [line["kind"] for line in shown["history"]] == ["opened", "acknowledged", "decided", "resolved"]
     assert shown["incident"]["resolved_by"] == "kim"
@@ -59,6 +61,11 @@ def test_an_incident_is_seen_taken_decided_and_resolved(home: Path, capsys: pyte
     capsys.readouterr()
     report = told(capsys, "incident", "report", "--json")
     assert (report["incidents"], report["pages"], report["actionable"]) == (2, 1, 0.5)
+    silent = next(one["incident_id"] for one in found if one["alert"] == "watch_silent")
+    assert run(["incident", "resolve", silent, "--reason", "hm", "--as", "kim"]) == 0
+    said = capsys.readouterr().err
+    assert "still failing now: watch_silent of " in said
+    assert said.endswith("it will open again at the next turn of the watch\n")
 
 
 def test_a_suppression_is_refused_without_a_near_end_and_a_scope(
@@ -67,6 +74,9 @@ def test_a_suppression_is_refused_without_a_near_end_and_a_scope(
     suppress = ["incident", "suppress", "--ticket", "T-1", "--as", "kim"]
     assert run([*suppress, "--scope", "curated.commerce.orders", "--for", "2h"]) == 0
     assert "this holds back 16 alerts of 1 dataset" in capsys.readouterr().err
+    assert run(["incident", "list"]) == 0
+    listed = capsys.readouterr().err
+    assert re.search(r"suppressed: curated\.commerce\.orders until \d{4}-\d\d-\d\d \d\d:\d\d UTC \(T-1, kim\)", listed)
     assert run([*suppress, "--scope", "curated.commerce.order", "--for", "2h"]) == 2
     assert "write curated.commerce.orders" in capsys.readouterr().err
     assert run([*suppress, "--scope", "*", "--for", "2h"]) == 2

@@ -199,6 +199,20 @@ def test_a_run_that_lost_rows_is_made_good_by_one_over_the_same_days(
     assert (incident.alert, incident.severity) == ("data_loss", "page")
 
 
+def test_a_run_that_loses_rows_at_every_retry_is_one_proof_and_its_success_mends_it_however_long_it_took(
+    shop: Shop,
+) -> None:
+    days = ("2026-03-18", "2026-03-19")
+    for number in range(40):  # more than the newest runs that a turn looks at
+        shop.ran(NOON + number * MINUTE, "DamagedTable: a file is gone", days=days)
+        assert shop.turn(NOON + number * MINUTE) == ["open"]
+    (incident,) = shop.incidents()
+    symptoms = shop.metastore.operations.symptoms.of([incident.incident_id])
+    assert [len(one.marks) for one in symptoms if one.alert == "data_loss"] == [1]
+    shop.ran(NOON + 40 * MINUTE)
+    assert shop.turn(NOON + 40 * MINUTE, NOON + 2 * HOUR) == ["resolved"]
+
+
 def test_planned_silence_of_a_connector_mends_no_gap_at_its_source(shop: Shop) -> None:
     def standing(state: str, *, detail: str = "", is_healthy: bool = False) -> ConnectorStanding:
         return ConnectorStanding(
@@ -211,6 +225,28 @@ def test_planned_silence_of_a_connector_mends_no_gap_at_its_source(shop: Shop) -
     assert shop.turn(NOON + HOUR, NOON + 2 * HOUR) == ["open"]
     shop.standings = [standing("live", is_healthy=True)]
     assert shop.turn(NOON + 3 * HOUR, NOON + 4 * HOUR) == ["resolved"]
+
+
+def test_a_gap_that_a_connector_tells_with_every_beat_is_one_proof_and_comes_back_after_it_was_resolved(
+    shop: Shop,
+) -> None:
+    def beats(*moments: datetime) -> list[str]:
+        for at in moments:
+            shop.standings = [
+                ConnectorStanding(
+                    dataset=RAW, source="db", state="failed", detail="SourceGap: gone", is_healthy=False, beat_at=at
+                )
+            ]
+            shop.turn(at)
+        return [one.state.value for one in shop.incidents()]
+
+    assert beats(*(NOON + n * MINUTE for n in range(30))) == ["open"]
+    (incident,) = shop.incidents()
+    symptoms = shop.metastore.operations.symptoms.of([incident.incident_id])
+    assert [len(one.marks) for one in symptoms if one.alert == "data_loss"] == [1]
+    shop.resolve(NOON + 29 * MINUTE)
+    assert beats(NOON + 29 * MINUTE) == ["resolved"]
+    assert beats(NOON + 30 * MINUTE)[-1] == "open"
 
 
 def test_a_file_is_mended_by_a_later_one_of_its_name_from_its_source_that_can_be_read(shop: Shop) -> None:

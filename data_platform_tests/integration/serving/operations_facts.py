@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 
+from data_platform.incidents.telling import NO_CHANNEL
 from data_platform.metastore.component_beats import ComponentBeat
 from data_platform.metastore.engine import Metastore
 from data_platform.metastore.incident_events import IncidentEvent
@@ -125,6 +126,8 @@ def _incidents(store: Metastore, now: datetime) -> None:
                           created_at=opened, attempts=1, delivered_at=opened + timedelta(seconds=30)),
         NotificationEntry(incident_id="lost", kind="escalated", channel="mail", recipient="platform", severity="page",
                           created_at=now, attempts=2, next_attempt_at=now, error="no answer"),
+        NotificationEntry(incident_id="over", kind="opened", channel="", recipient="#shop", severity="ticket",
+                          created_at=opened, error=NO_CHANNEL),
     ])  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
+from data_platform.metastore.objective_tables import ObjectiveState
 from data_platform.metastore.runs import RunEntry
 from data_platform.metastore.tables import RunState
 from data_platform.serving.app import platform_app
@@ -23,7 +24,11 @@ def test_a_thousand_datasets_are_shown_in_pages(tmp_path: Path) -> None:
     store.runs.record(
         RunEntry(run_id=f"run-{name}", dataset=name, started_at=now, state=RunState.FAILED, error="x") for name in names
     )
-    store.operations.objectives.record(objective(f"freshness.{name}", now, subject=name) for name in names)
+    store.operations.objectives.record(objective(f"freshness.{name}", now, subject=name) for name in names[17:])
+    store.operations.objectives.record(
+        objective(f"freshness.{name}", now, subject=name, state=ObjectiveState.SPENT, detail={"burning": "fast"})
+        for name in names[:17]
+    )
     store.operations.incidents.put(
         incident(f"i{n:04}", began_at=now, detected_at=now, cause=name) for n, name in enumerate(names)
     )
@@ -36,8 +41,14 @@ def test_a_thousand_datasets_are_shown_in_pages(tmp_path: Path) -> None:
                 assert f"{first + 1:,}–{last + 1:,} of 1,000" in text
             assert client.get(path).text.count("<tr>") == 51
         on_call = client.get("/on-call")
-        assert on_call.text.count("<tr>") == 1 + 12 + 1 + 50  # incidents, failing pipelines
+        assert (
+            on_call.text.count("<tr>") == 1 + 12 + 1 + 50 + 1 + 12
+        )  # incidents, failing pipelines, burning objectives
         assert "1–50 of 1,000 datasets" in said(on_call)
+        assert "12 of 17 shown" in said(on_call, section="burning")
+        assert "17 of 1,000 objectives burning, 17 with nothing left" in said(on_call)
+        assert "spent 17 burning 17 unknown 0 met 983" in said(client.get("/objectives"))
+        assert client.get("/objectives?state=burning").text.count("<tr>") == 1 + 17
         assert client.get("/debug").text.count("<tr>") == 1 + 25
         page_of = re.findall(r'hx-get="([^"]*)"', client.get("/on-call?page=3&domain=shop").text)
         assert page_of == ["/on-call?domain=shop&amp;page=3"]  # brought up to date, it stays where it was turned to

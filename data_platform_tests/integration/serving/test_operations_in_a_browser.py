@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -60,6 +61,19 @@ def test_charts_are_painted_and_painted_again_in_the_other_theme(
             "before => document.querySelector('data-chart').shadowRoot.querySelector('svg').innerHTML !== before",
             arg=before,
         )
+
+
+def test_small_amounts_are_told_apart_on_an_axis(page: Page, duty: Duty) -> None:
+    page.goto(duty.address + "/costs")
+    chart = page.locator("data-chart").first
+    spec = {
+        **json.loads(chart.get_attribute("spec") or ""),
+        "x": ["a"],
+        "series": [{"name": "c", "values": [8e-06], "tone": ""}],
+    }
+    chart.evaluate("(one, spec) => one.setAttribute('spec', spec)", json.dumps(spec))
+    for text in ("0.000002", "0.000008"):
+        expect(chart.locator("svg text", has_text=text).first).to_be_attached()
 
 
 def test_the_table_below_a_chart_is_reached_by_keyboard(page: Page, duty: Duty) -> None:

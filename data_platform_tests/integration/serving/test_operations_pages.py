@@ -129,6 +129,18 @@ def test_an_incident_that_is_over_offers_no_act_and_has_all_its_times(duty: Test
         assert measure in story
 
 
+def test_who_could_not_be_told_is_a_recipient_and_the_page_says_why(duty: TestClient) -> None:
+    page = duty.get("/incidents/over")
+    assert "Nobody could be told</b><span>no channel: name one in routes.yaml" in page.text
+    assert "notified nobody could be told" in said(page, section="story")
+    assert "nobody to send it to" in said(page, section="told")
+    assert "Nobody could be told" not in duty.get("/incidents/lost").text
+    words = said(duty.get("/incidents"))
+    assert "Recipient" in words
+    assert words.count("#shop not told") == 1
+    assert "Mean to notify 30 s of 1" in words
+
+
 def test_mean_times_are_over_those_incidents_that_came_so_far(duty: TestClient) -> None:
     words = said(duty.get("/incidents"))
     assert "Mean to detect 5 min 30 s of 2" in words  # (1 + 10) / 2 minutes

@@ -73,6 +73,22 @@ def incidents(kit: Kit) -> list[tuple[str, str, str, str]]:
     return [(one.alert, one.cause, one.severity.value, one.owner) for one in found]
 
 
+def test_each_run_leaves_a_meter_under_its_own_name(kit: Kit) -> None:
+    with HourlyPublishing(lambda: kit.platform.own_publishing):
+        assert kit.platform.own_publishing.turn(kit.run()).file is not None
+    kit.platform.meter.keep()
+    runs = kit.platform.metastore.runs.recent(dataset="served.platform.sli_values")
+    assert runs
+    metered = {
+        (line.run_id, line.dataset)
+        for run in runs
+        for line in kit.platform.metastore.operations.run_meters.of_run(run.run_id)
+    }
+    assert {(run.run_id, "served.platform.sli_values") for run in runs} <= metered
+    later(kit, minutes=10)
+    assert kit.platform.costs.report().unmetered == ()
+
+
 def test_they_stand_in_the_warehouse_file_beside_what_teams_serve(kit: Kit) -> None:
     select = "SELECT DISTINCT name FROM raw.shop.visits"
     kit.served("visitors", ("name string required key",), select, materialization="table")

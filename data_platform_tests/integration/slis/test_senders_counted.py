@@ -137,3 +137,14 @@ def test_a_statement_that_a_crash_tore_was_never_made(kit: Kit, port: int) -> No
         file.write(b'{"at":"2026-03-20T12:0')
     state(port, 4, day="2026-03-18")
     assert {str(day): said.rows for day, said in latest(spool(kit)).items()} == {YESTERDAY: 3, "2026-03-18": 4}
+
+
+def test_a_sender_that_states_often_about_one_day_takes_no_other_days_statement_away(
+    kit: Kit, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data_platform.connectors.http_push.declared_counts._MOST_BYTES", 600)
+    state(port, 3)
+    for rows in range(30):
+        assert state(port, rows, day="2026-03-20").status == 200
+    assert {str(day): said.rows for day, said in latest(spool(kit)).items()} == {YESTERDAY: 3, "2026-03-20": 29}
+    assert sum(file.stat().st_size for file in spool(kit).glob("counts.ndjson*")) < 3000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,10 @@ def test_what_was_kept_is_not_trusted_to_be_whole(text: str, shop: Path) -> None
     (home / "sound.json").write_text(text)
     exchange(shop / "curated/orders.odcs.yaml", "version:", "vershun:")
     assert len(reader_of(shop).known.project.datasets) == ALL - 1
+
+
+@pytest.mark.parametrize("file", ["curated/orders.odcs.yaml", "curated/orders.sql", "connectors.yaml", "domain.yaml"])
+def test_a_pipe_in_place_of_a_file_is_a_fault_and_nobody_waits_at_it(file: str, shop: Path) -> None:
+    (shop / file).unlink()
+    os.mkfifo(shop / file)
+    assert file.split(".")[0] in " ".join(fault.path for fault in reader_of(shop).known.faults)

@@ -181,6 +181,26 @@ def test_runs_that_follow_at_once_are_written_together_and_soon(bench: Bench, me
     assert not any(thread.name == "metering" for thread in threading.enumerate())
 
 
+def test_a_run_that_ends_while_others_are_written_is_written_soon_too(bench: Bench, metastore: Metastore) -> None:
+    known = bench.meter.ownership
+
+    def during_the_write(dataset: str) -> Ownership:
+        bench.meter.ownership = known
+        with bench.meter.run(ITEMS, "run-2"):
+            bench.process.works(1)
+            count(read=1)
+        return known(dataset)
+
+    bench.meter.ownership = during_the_write
+    with bench.meter.run(ORDERS, "run-1"):
+        bench.process.works(1)
+        count(read=1)
+    deadline = time.monotonic() + 20
+    while not metastore.operations.run_meters.of_dataset(ITEMS) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert bench.written(ITEMS).bytes_read == 1
+
+
 def test_a_long_run_leaves_lines_while_it_is_under_way_so_that_a_killed_one_is_not_free(bench: Bench) -> None:
     with bench.meter.run(ORDERS, "run-1"):
         bench.process.works(KEEP_SECONDS + 1, cpu=7)

@@ -311,6 +311,21 @@ def test_a_run_that_left_no_meter_is_a_line_with_an_estimate_outside_the_total(t
     metastore.close()
 
 
+def test_only_a_run_without_an_end_is_perhaps_dead(metastore: Metastore) -> None:
+    begun = NOON - timedelta(hours=1)
+    metastore.runs.record(
+        [
+            RunEntry(run_id=f"run-{number}", dataset="raw.shop.a", started_at=begun, ended_at=begun, state=state)
+            for number, state in enumerate((RunState.RUNNING, RunState.SUCCEEDED, RunState.SUCCEEDED))
+        ]
+    )
+    found = over(metastore, Estate([], []), SharedMethod.NONE).report().unmetered
+    assert [(one.state, one.runs, "died" in one.reason) for one in found] == [
+        ("running", 1, True),
+        ("succeeded", 2, False),
+    ]
+
+
 def test_costs_of_no_known_way_and_statements_of_strangers_are_refused(metastore: Metastore) -> None:
     costs = over(metastore, Estate([use("raw.shop.a", cpu_seconds=1.0)], []), SharedMethod.NONE)
     with pytest.raises(ConfigurationError, match="cannot be shown by 'team'"):

@@ -90,7 +90,7 @@ def test_a_run_without_a_meter_is_told_once_it_cannot_be_written_any_more(metast
     found = metastore.operations.run_meters.unmetered(
         date(2026, 3, 1), date(2026, 3, 31), now=NOON, grace=timedelta(minutes=2)
     )
-    assert found == (UnmeteredEntry(dataset=USED.dataset, runs=2),)
+    assert found == (UnmeteredEntry(dataset=USED.dataset, state=RunState.RUNNING, runs=2),)
 
 
 def test_a_day_of_storage_is_replaced_whole(metastore: Metastore) -> None:

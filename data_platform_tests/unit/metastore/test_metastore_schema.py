@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,12 @@ from alembic.script import ScriptDirectory
 
 from data_platform.errors import ConfigurationError
 from data_platform.metastore import schema, upgrade
+from data_platform.metastore.column_types import UtcDateTime
 from data_platform.metastore.database import Database
 from data_platform.metastore.engine import open_metastore
 from data_platform.metastore.tables import METADATA
+
+NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
 
 
 def run_python(code: str) -> str:
@@ -56,6 +60,35 @@ def test_every_revision_can_be_undone(url: str) -> None:
         command.downgrade(upgrade.config(connection), "base")
         assert sa.inspect(connection).get_table_names() == ["alembic_version"]
     database.close()
+
+
+def test_what_the_revision_before_kept_is_read_by_the_newest(url: str, tmp_path: Path) -> None:
+    from alembic import command
+
+    (tmp_path / "home").mkdir()  # of the SQLite file
+    database = Database(url)
+    with database.writing() as connection:
+        command.upgrade(upgrade.config(connection), "0007")
+        connection.execute(
+            sa.text(
+                "INSERT INTO symptoms (incident_id, alert, subject, dataset, severity, began_at, first_seen, last_seen, "
+                "evidence) VALUES ('i', 'data_loss', 'a', 'a', 'page', :at, :at, :at, '{\"rows\": 3}')"
+            ).bindparams(sa.bindparam("at", NOON, UtcDateTime))
+        )
+        connection.execute(
+            sa.text(
+                "INSERT INTO source_counts (dataset, source, partition, provenance, expected_rows, confidence, "
+                "counted_at) VALUES ('a', 's', '2026-03-19', 'source', 7, 1, :at)"
+            ).bindparams(sa.bindparam("at", NOON, UtcDateTime))
+        )
+    database.close()
+    metastore = open_metastore(url)
+    assert metastore.migrate() is True
+    (symptom,) = metastore.operations.symptoms.of(["i"])
+    assert (symptom.began_at, symptom.evidence, symptom.marks, symptom.settled) == (NOON, {"rows": 3}, {}, {})
+    (count,) = metastore.operations.source_counts.of("a")
+    assert (count.expected_rows, count.arrived_rows) == (7, None)
+    metastore.close()
 
 
 def test_the_known_head_is_the_newest_revision() -> None:

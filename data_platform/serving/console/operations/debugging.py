@@ -92,8 +92,8 @@ def lags(entries: Iterable[PartitionEntry]) -> list[PartitionLag]:
 
 
 def lag_chart(dataset: str, found: Sequence[PartitionLag]) -> Chart:
-    """A dataset's lag by day, in hours."""
-    known = [one for one in reversed(found) if one.seconds is not None]
+    """A dataset's lag by day, in hours; without days that were published last while they were not over."""
+    known = [one for one in reversed(found) if one.seconds is not None and one.seconds >= 0]
     return Chart(
         kind="bars",
         label=f"{dataset}: from the end of each day to its newest publish" if dataset else "Lag by partition",

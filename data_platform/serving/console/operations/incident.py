@@ -189,6 +189,12 @@ def deliveries(notifications: Iterable[NotificationEntry]) -> list[Delivery]:
     return [_delivery(one) for one in notifications]
 
 
+def untold(notifications: Iterable[NotificationEntry]) -> str:
+    """Why nobody could be told of an incident; empty where somebody was, or may still be."""
+    found = list(notifications)
+    return found[0].error if found and not any(note.channel for note in found) else ""
+
+
 def _delivery(one: NotificationEntry) -> Delivery:
     if one.delivered_at is not None:
         return Delivery(entry=one, state=f"delivered after {duration(one.delivered_at - one.created_at)}", tone="good")

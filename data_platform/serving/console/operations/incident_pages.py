@@ -54,6 +54,7 @@ def incident_routes(desk: Desk) -> APIRouter:
         symptoms = desk.operations.symptoms.of([incident_id])
         failing = {symptom.dataset for symptom in symptoms if symptom.cleared_at is None}
         evidence = incident.evidence_of(symptoms)
+        notes = desk.operations.notifications.of([incident_id])
         return desk.show(
             "incident.html",
             path="/incidents",
@@ -65,7 +66,8 @@ def incident_routes(desk: Desk) -> APIRouter:
             events=desk.operations.incident_events.of(incident_id),
             hits=sliced(incident.hits_of(desk.platform, entry.dataset, failing), 1),
             changes=incident.changes_before(desk.platform, entry.dataset, entry.detected_at),
-            deliveries=incident.deliveries(desk.operations.notifications.of([incident_id])),
+            deliveries=incident.deliveries(notes),
+            untold=incident.untold(notes),
             runbook=desk.runbook_of(entry),
             playbook=incident.PLAYBOOKS.get(entry.alert, ""),
             runs={run_id: desk.dagster_run(run_id) for one in evidence if (run_id := one.run_id)},

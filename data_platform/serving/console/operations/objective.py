@@ -53,7 +53,7 @@ class ObjectiveLine:
     @property
     def pace(self) -> str:
         """`fast`, `slow` or empty."""
-        return str(self.entry.detail.get("burning", ""))
+        return self.entry.pace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from http import HTTPStatus
 from typing import Literal
 
@@ -25,15 +24,16 @@ def objective_routes(desk: Desk) -> APIRouter:
     @routes.get("/objectives")
     def objectives(narrowed: Asked, state: State = "", page: Page = 1) -> HTMLResponse:
         found = objective.wanted(desk.operations.objectives.all(), desk.holdings, narrowed)
-        counts = Counter(one.state.value for one in found)
-        chosen = [one for one in found if state in ("", one.state.value)]
+        counts = {one.value: sum(each.stands(one.value) for each in found) for one in ObjectiveState}
+        chosen = [one for one in found if not state or one.stands(state)]
         return desk.show(
             "objectives.html",
             path="/objectives",
             narrowed=narrowed,
             watch=desk.watch(),
             state=state,
-            counts={one.value: counts[one.value] for one in ObjectiveState},
+            counts=counts,
+            total=len(found),
             lines=sliced(chosen, page, shown=objective.line_of),
         )
 

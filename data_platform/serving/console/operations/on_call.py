@@ -19,7 +19,11 @@ from data_platform.serving.console.rendering import dataset_href
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentLine:
-    """One incident in a list."""
+    """One incident in a list.
+
+    Attributes:
+        is_told: whether a channel took a message about it.
+    """
 
     id: str
     title: str
@@ -31,6 +35,7 @@ class IncidentLine:
     domain: str
     owner: str
     recipient: str
+    is_told: bool
     began_at: datetime
     detected_at: datetime
     resolved_at: datetime | None
@@ -140,6 +145,7 @@ def _incident(one: IncidentEntry, symptoms: Sequence[SymptomEntry]) -> IncidentL
         domain=one.domain,
         owner=one.owner,
         recipient=one.recipient,
+        is_told=one.notified_at is not None,
         began_at=one.began_at,
         detected_at=one.detected_at,
         resolved_at=one.resolved_at,

@@ -18,7 +18,6 @@ from data_platform.serving.console.rendering import page as rendered
 _SHORT = 12  # rows of a panel that has a page of its own
 _FRESH = timedelta(minutes=3)  # how old the sample of the queue may be
 _LOOK_BACK = timedelta(days=7)
-_BURNING = (ObjectiveState.BURNING, ObjectiveState.SPENT)
 
 
 def on_call_routes(desk: Desk) -> APIRouter:
@@ -38,7 +37,7 @@ def on_call_routes(desk: Desk) -> APIRouter:
             if holdings.passes(narrowed, line.dataset)
         ]
         objectives = wanted(store.objectives.all(), holdings, narrowed)
-        burning = [one for one in objectives if one.state in _BURNING]
+        burning = [one for one in objectives if one.is_burning or one.state is ObjectiveState.SPENT]
         connectors = signals.connectors_of(platform, holdings, narrowed)
         tiles = [
             signals.incident_tile(

@@ -134,12 +134,13 @@ def incident_tile(open_ones: Sequence[IncidentEntry], watch: Watching, href: str
 
 
 def objective_tile(objectives: Iterable[ObjectiveEntry], watch: Watching, href: str = "/objectives") -> Tile:
-    """How many objectives burn their budget; what nobody judges any more is not green."""
-    found = [one.state for one in objectives]
+    """How many objectives burn their budget, and how many have spent it; what nobody judges any more is not green."""
+    entries = list(objectives)
+    found = [one.state for one in entries]
     if not any(state is not ObjectiveState.UNKNOWN for state in found):
         return Tile("?", "objectives burning: none was judged yet", href, tone="warn" if found else "")
     spent = sum(state is ObjectiveState.SPENT for state in found)
-    burning = spent + sum(state is ObjectiveState.BURNING for state in found)
+    burning = sum(one.is_burning for one in entries)
     unknown = sum(state is ObjectiveState.UNKNOWN for state in found)
     parts = [f"of {len(found):,} objectives burning"]
     parts += [f"{spent} with nothing left"] * bool(spent) + [f"{unknown} without evidence"] * bool(unknown)

@@ -7,7 +7,9 @@ const TONES = { good: "served", bad: "bad", unknown: "quiet" };
 const SYMBOLS = ["circle", "rect", "triangle", "diamond", "emptyCircle", "emptyRect"];
 const isWithoutMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
-const number = (unit) => (value) => (value == null ? "not known" : `${value.toLocaleString("en", { maximumFractionDigits: 4 })}${unit ? ` ${unit}` : ""}`);
+// what is less than one is told by its digits, however small; elsewhere four decimals do
+const digits = (value) => value.toLocaleString("en", Math.abs(value) < 1 ? { maximumSignificantDigits: 4 } : { maximumFractionDigits: 4 });
+const number = (unit) => (value) => (value == null ? "not known" : `${digits(value)}${unit ? ` ${unit}` : ""}`);
 
 function frame(of, spec) {
   const label = { color: of.quiet, fontSize: 11, hideOverlap: true };
@@ -20,7 +22,7 @@ function frame(of, spec) {
     legend: { show: spec.series.length > 1, top: 0, left: 0, type: "scroll", textStyle: { color: of.text, fontSize: 11 }, inactiveColor: of.line, pageTextStyle: { color: of.text }, pageIconColor: of.accent, itemWidth: 18, itemHeight: 10 },
     tooltip: { trigger: "axis", renderMode: "richText", confine: true, backgroundColor: of.surface, borderColor: of.line, textStyle: { color: of.text, fontSize: 12 }, valueFormatter: number(spec.unit), axisPointer: { lineStyle: { color: of.quiet } } },
     xAxis: { axisLabel: label, axisLine: rule, axisTick: rule, splitLine: { show: false } },
-    yAxis: { type: "value", axisLabel: { ...label, formatter: (value) => value.toLocaleString("en") }, splitLine: rule, axisLine: { show: false } },
+    yAxis: { type: "value", axisLabel: { ...label, formatter: digits }, splitLine: rule, axisLine: { show: false } },
   };
 }
 

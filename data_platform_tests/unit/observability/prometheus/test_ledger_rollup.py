@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
@@ -23,6 +24,7 @@ from data_platform.metastore.run_meters import RunMeterEntry
 from data_platform.metastore.runs import RunEntry
 from data_platform.metastore.security_events import SecurityEvent
 from data_platform.metastore.tables import RunState
+from data_platform.metastore.usage_tables import METRIC_ROLLUPS
 from data_platform.observability.exposition import Form
 from data_platform.observability.prometheus.metrics import Metrics
 
@@ -223,10 +225,29 @@ def test_a_rollup_of_another_form_counts_for_nothing(new: Callable[[], World]) -
     assert rollup is not None
     assert '"form":[1,' in rollup.body
     other = rollup.body.replace('"form":[1,', '"form":[0,').replace('"unbalanced":0', '"unbalanced":7')
-    with world.ours.transaction() as tx:
-        tx.connection.exec_driver_sql("UPDATE metric_rollups SET body = ? WHERE name = 'ledger'", (other,))
+    world.ours.operations.metric_rollups.keep(
+        replace(rollup, body=other, kept_at=rollup.kept_at + timedelta(seconds=1))
+    )
+    kept = world.ours.operations.metric_rollups.of("ledger")
+    assert kept is not None
+    assert kept.body == other
     world.restart()
     assert world.scrape() == text
+
+
+@pytest.mark.parametrize("spoil", ["", "{", "[]", "{}", "half", "other"])
+def test_damaged_rollups_count_for_nothing_and_are_kept_anew(new: Callable[[], World], spoil: str) -> None:
+    world = new()
+    world.land((RAW, "till"), 9, 0, 0)
+    world.run(DATASETS[0], 0, RunState.SUCCEEDED)
+    whole = world.scrape(Form.OPEN_METRICS)
+    with world.ours.transaction() as tx:
+        for name, body in tx.connection.execute(sa.select(METRIC_ROLLUPS.c.name, METRIC_ROLLUPS.c.body)).all():
+            damaged = {"half": body[: len(body) // 2], "other": body.replace("1", "7")}.get(spoil, spoil)
+            tx.connection.execute(METRIC_ROLLUPS.update().where(METRIC_ROLLUPS.c.name == name).values(body=damaged))
+    world.restart()
+    assert world.scrape(Form.OPEN_METRICS) == whole
+    assert world.ours.operations.metric_rollups.of("ledger") is not None
 
 
 def test_a_scrape_answers_where_its_counts_cannot_be_kept(

@@ -15,11 +15,12 @@ from data_platform.metastore.incidents import IncidentEntry
 from data_platform.metastore.notifications import NotificationEntry
 from data_platform.metastore.objective_tables import ObjectiveState
 from data_platform.metastore.objectives import ObjectiveEntry
+from data_platform.metastore.partitions import PartitionEntry
 from data_platform.metastore.runs import RunEntry
 from data_platform.metastore.spans import SpanEntry
-from data_platform.metastore.tables import RunState
-from data_platform.observability.words import duration, share, size
-from data_platform.serving.console.operations.debugging import waterfall
+from data_platform.metastore.tables import PartitionState, RunState
+from data_platform.observability.words import budget_left, duration, share, size
+from data_platform.serving.console.operations.debugging import lag_chart, lags, waterfall
 from data_platform.serving.console.operations.filters import Filter, sliced
 from data_platform.serving.console.operations.incident import deliveries, milestones, version_changes
 from data_platform.serving.console.operations.objective import burns_of
@@ -163,8 +164,43 @@ def test_objectives_without_evidence_are_no_zero() -> None:
     assert objective_tile([unknown], at_work).tone == "warn"
     assert [(objective_tile(some, at_work).number, objective_tile(some, at_work).tone) for some in ([met], [unknown, met])] == [
         ("0", "good")] * 2  # fmt: skip
-    assert (objective_tile([spent, met], at_work).number, objective_tile([spent, met], at_work).tone) == ("1", "bad")
+    assert (objective_tile([spent, met], at_work).number, objective_tile([spent, met], at_work).tone) == ("0", "bad")
     assert (objective_tile([met], silent).number, objective_tile([met], silent).tone) == ("0", "warn")
+
+
+def test_what_burns_is_burning_whether_its_budget_is_spent_or_not() -> None:
+    spent, both, burning = (
+        objective(state=state, detail={"burning": pace})
+        for state, pace in (
+            (ObjectiveState.SPENT, ""),
+            (ObjectiveState.SPENT, "fast"),
+            (ObjectiveState.BURNING, "slow"),
+        )
+    )
+    tile = objective_tile([spent, both, burning], watching(beat(1), NOON))
+    assert (tile.number, tile.label) == ("2", "of 3 objectives burning, 2 with nothing left")
+    assert [[one.stands(state) for one in (spent, both, burning)] for state in ("spent", "burning", "met")] == [
+        [True, True, False], [False, True, True], [False, False, False]]  # fmt: skip
+    assert [one.words for one in (spent, both, burning)] == ["spent", "spent, burning fast", "burning slow"]
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [(None, "no evidence"), (0.14285, "14.285%"), (0.0, "0%"), (-0.001, "all spent"), (-0.4, "spent 1.4 times over"),
+     (-17.182, "spent 18.2 times over"), (-199.0, "spent 200 times over")],
+)  # fmt: skip
+def test_a_budget_is_left_or_spent_several_times_over(left: float | None, said: str) -> None:
+    assert budget_left(left) == said
+
+
+def test_a_day_that_was_published_before_it_was_over_has_no_lag() -> None:
+    days = lags(
+        PartitionEntry(dataset="d", partition=day, raw_dataset="r", raw_version=1, table_version=1, run_id="r",
+                       state=PartitionState.PUBLISHED, raw_rows=1, recorded_at=datetime(2026, 3, 20, 7, tzinfo=UTC))
+        for day in ("2026-03-19", "2026-03-20")
+    )  # fmt: skip
+    chart = lag_chart("d", days)
+    assert (chart.x, chart.series[0].values) == (["2026-03-19"], [7.0])
 
 
 def beat(seconds_ago: float) -> ComponentBeat:
