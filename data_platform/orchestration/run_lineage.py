@@ -1,7 +1,8 @@
 """The lineage of Dagster's runs themselves, which are the parents of what their steps do: START when a run begins,
 COMPLETE, FAIL or ABORT when it has ended. What steps do is told by the platform.
 
-Runs under a daemon are told by sensors, which run from the beginning: they start no work. A run of the command line is
+Runs under a daemon are told by sensors, which run from the beginning: they start no work. One that failed before its
+first step is noted for its datasets too. A run of the command line is
 told by `launch`; the sensors then compose the same events again, which changes nothing.
 """
 
@@ -17,6 +18,7 @@ from data_platform.errors import PlatformError
 from data_platform.orchestration.location import Location
 from data_platform.orchestration.resources import open_platform
 from data_platform.orchestration.run_tracing import traceparent_of
+from data_platform.orchestration.unstarted import note_unstarted
 
 _IMPLICIT = "run"  # the job of runs over assets chosen by hand
 _STATES = {
@@ -74,6 +76,8 @@ def _sensor(location: Location, name: str, status: dg.DagsterRunStatus) -> dg.Se
                 kind = type(error).__name__ if error else ""
                 spans = import_module("data_platform.orchestration.run_spans")
                 spans.tell_run(platform, context.instance, context.dagster_run, error=kind)
+            if status is dg.DagsterRunStatus.FAILURE:
+                note_unstarted(location, platform, run, instance=context.instance, of=context.dagster_run)
 
     return tell
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from data_platform.metastore.tables import RunState
 from data_platform.orchestration.launch import run_all
 from data_platform.orchestration.location import load_location
 from data_platform.orchestration.run_lineage import lineage_job, run_sensors
@@ -90,6 +92,27 @@ def test_a_run_under_a_daemon_is_told_by_sensors(kit: Kit, sensor: str, status: 
     assert (event["eventType"], event["job"]["name"]) == (kind, "everything")
     assert event["run"]["runId"] == result.run_id
     assert (event["inputs"], event["outputs"]) == ([], [])
+
+
+@pytest.mark.parametrize("is_started", [False, True])
+def test_a_run_that_could_not_start_is_a_failed_run_of_its_datasets(kit: Kit, *, is_started: bool) -> None:
+    location = load_location(kit.platform.settings)
+    found = {one.name: one for one in run_sensors(location)}["run_failed"]
+    chosen = frozenset(map(dg.AssetKey, (["raw", "shop", "orders"], ["curated", "shop", "orders"])))
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = instance.add_run(dg.DagsterRun(job_name="__ASSET_JOB", run_id=str(uuid.uuid4()), asset_selection=chosen))
+        if is_started:
+            instance.report_dagster_event(dg.DagsterEvent("PIPELINE_START", run.job_name), run.run_id)
+        failed = instance.report_run_failed(run)
+        for _ in range(2):  # the second time changes nothing
+            with dg.build_run_status_sensor_context(
+                sensor_name="run_failed", dagster_instance=instance, dagster_run=run, dagster_event=failed
+            ) as context:
+                found(context)
+    lines = kit.platform.metastore.runs.of_run(run.run_id)
+    assert [(line.dataset, line.state) for line in lines] == (
+        [] if is_started else [("curated.shop.orders", RunState.FAILED)]
+    )
 
 
 def test_a_job_that_people_did_not_name_is_a_run() -> None:
