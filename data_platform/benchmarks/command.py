@@ -188,14 +188,15 @@ def objectives(folder: Path | None, as_json: bool, datasets: int, days: int) -> 
 @_as_json
 @click.option("--rows", default=300_000, show_default=True, help="Of the whole runs.")
 @click.option("--pairs", default=10, show_default=True, help="Whole runs of each, in turn.")
-@click.option("--steps", default=100, show_default=True, help="Steps of each, in turn.")
+@click.option("--steps", default=200, show_default=True, help="Steps of each, in turn.")
 def watching(folder: Path | None, as_json: bool, rows: int, pairs: int, steps: int) -> None:
     """What metering, traces and logs add to a step and to a whole run."""
     with _workplace(folder) as place:
         found = measure_watching(place / "watching", rows=rows, pairs=pairs, steps=steps, report=_report)
+    lower, middle, upper = (seconds * 1000 for seconds in found.added_cpu_seconds)
     lines = [
-        f"a step of {found.step_cpu_seconds * 1000:.0f} ms CPU takes {found.added_cpu_seconds * 1000:.1f} ms more "
-        f"(median of {found.steps} pairs)",
+        f"a step of {found.step_cpu_seconds * 1000:.0f} ms CPU takes {middle:.1f} ms more "
+        f"(median of {found.steps} pairs, the middle half from {lower:+.0f} to {upper:+.0f})",
         f"files to served tables take {found.whole_way.ratio:.3f} times the wall time (median of {pairs} pairs)",
     ]
     _show({**asdict(found), "whole_way_ratio": found.whole_way.ratio}, lines, as_json=as_json)

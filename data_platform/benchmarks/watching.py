@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import TypeVar
 
 from data_platform.benchmarks.bench_domain import write_domain
@@ -34,13 +35,14 @@ class Watching:
 
     Attributes:
         step_cpu_seconds: of all threads of the process, for an unwatched step; the median.
-        added_cpu_seconds: a watched step less the unwatched one of its pair; the median.
+        added_cpu_seconds: a watched step less the unwatched one of its pair; the quartiles. Steps differ among each
+            other by more than what is looked for, so the middle one is worth as much as there are pairs.
         whole_way: files to served tables, watched against unwatched, each in a process of its own.
     """
 
     steps: int
     step_cpu_seconds: float
-    added_cpu_seconds: float
+    added_cpu_seconds: tuple[float, float, float]
     whole_way: Comparison
 
 
@@ -48,10 +50,11 @@ def measure_watching(folder: Path, *, rows: int, pairs: int, steps: int, report:
     """Pairs of steps in one process, then pairs of whole runs over `rows` rows."""
     report(f"{steps} pairs of steps")
     watched, plain = _steps(Workspace(folder=folder / "steps"), steps)
+    lower, middle, upper = quantiles((mine - other for mine, other in zip(watched, plain, strict=True)), n=4)
     return Watching(
         steps=steps,
         step_cpu_seconds=median(plain),
-        added_cpu_seconds=median(mine - other for mine, other in zip(watched, plain, strict=True)),
+        added_cpu_seconds=(lower, middle, upper),
         whole_way=_whole_way(Workspace(folder=folder / "whole-way"), rows=rows, pairs=pairs, report=report),
     )
 
@@ -74,7 +77,8 @@ def _steps(workspace: Workspace, steps: int) -> tuple[list[float], list[float]]:
     plain: list[float] = []
     with open_platform(settings) as ours, open_platform(settings) as theirs:
         unwatched(theirs)
-        run(ours)
+        with redirect_stdout(sys.stderr):  # what is printed is the figures alone
+            run(ours)
         for number in range(-_WARM_UP, steps):
             for platform, taken in _turns((ours, watched), (theirs, plain), number):
                 with unlogged() if platform is theirs else nullcontext():
@@ -92,6 +96,7 @@ def _settings(workspace: Workspace) -> Settings:
 
 
 def _cpu_seconds(platform: Platform) -> float:
+    gc.collect()  # what the step before left is not this one's work
     began = time.process_time()
     platform.materializer.materialize(_STEP, run=platform.run())
     return time.process_time() - began

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_platform.benchmarks.unwatched import unwatched
+from data_platform.benchmarks.watching import measure_watching
 from data_platform_tests.kit import Kit, csv_text
 
 RAW = ["id string required", "at timestamp required"]
@@ -37,3 +38,16 @@ def test_an_unwatched_run_publishes_the_same_and_is_neither_metered_nor_traced(
     assert bool(traces) is is_watched
     assert bool(store.run_meters.totals(day, day)) is is_watched
     kit.close()
+
+
+def test_the_benchmark_measures_pairs_and_prints_nothing_where_its_figures_go(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+    found = measure_watching(tmp_path, rows=500, pairs=1, steps=2, report=said.append)
+    lower, middle, upper = found.added_cpu_seconds
+    assert lower <= middle <= upper
+    assert found.step_cpu_seconds > 0
+    assert len(found.whole_way.ours) == len(found.whole_way.theirs) == 1
+    assert said == ["2 pairs of steps", "pair 1 of 1"]
+    assert capsys.readouterr().out == ""
