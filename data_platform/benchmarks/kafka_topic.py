@@ -7,13 +7,13 @@ Usage: python -m data_platform.benchmarks.kafka_topic RECORDS
 from __future__ import annotations
 
 import json
-import signal
 import sys
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from data_platform.benchmarks.kafka_to_raw import PARTITIONS, TOPIC
 from data_platform.errors import FatalError
+from data_platform.termination import held_back
 
 _FLUSH_SECONDS = 60
 
@@ -31,6 +31,7 @@ def main(records: int) -> None:
     Raises:
         FatalError: the broker does not hold every record.
     """
+    told_to_end = held_back()
     broker = {"bootstrap.servers": "mock", "test.mock.num.brokers": 1, "log_level": 0}
     producer = Producer(
         {**broker, "compression.type": "lz4", "linger.ms": 50, "queue.buffering.max.messages": 1_000_000}
@@ -44,7 +45,7 @@ def main(records: int) -> None:
         raise FatalError(f"the broker does not hold all of {records:,} records; take fewer")
     sys.stdout.write(f"127.0.0.1:{address.port}\n")
     sys.stdout.flush()
-    signal.sigwait([signal.SIGTERM])
+    told_to_end()
 
 
 def _held(address: str) -> int:
@@ -58,5 +59,4 @@ def _held(address: str) -> int:
 
 
 if __name__ == "__main__":
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     main(int(sys.argv[1]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -28,6 +27,7 @@ from data_platform.metastore.heartbeats import MaintenanceWindow
 from data_platform.observability.exposition import exposition
 from data_platform.observability.ingest_metrics import IngestMetrics
 from data_platform.publication.receipt import BatchCount
+from data_platform.termination import held_back
 from data_platform.wiring.platform import Platform
 
 _COLUMNS = (
@@ -38,9 +38,7 @@ _COLUMNS = (
 
 def start(*, names: Sequence[str], host: str, port: int) -> int:
     """Keeps streams running until SIGTERM or SIGINT."""
-    ends = {signal.SIGTERM, signal.SIGINT}
-    # Threads inherit the mask, so that only the wait below sees a signal and no turn is cut.
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    told_to_end = held_back()
     with platform_here() as platform:
         entries = _streams(platform, names)
         run = platform.run(job="collect")
@@ -52,7 +50,7 @@ def start(*, names: Sequence[str], host: str, port: int) -> int:
                 platform.recorder.launched(run)
                 collector.start()
                 say(f"collecting {counted(len(entries), 'stream')}: {', '.join(e.name for e in entries)}; Ctrl-C stops")
-                signal.sigwait(ends)
+                told_to_end()
                 say("stopping: batches that have begun are finished")
             drained = collector.stop()
             platform.recorder.landed(run)

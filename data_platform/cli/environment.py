@@ -47,17 +47,24 @@ def platform_here(**overrides: Any) -> Iterator[Platform]:
 @contextmanager
 def watching_here() -> Iterator[Platform]:
     """The same for commands that only watch and show: over the sound part of the project, with a word on the rest."""
-    from data_platform.cli.output import say
     from data_platform.wiring.platform import open_platform
     from data_platform.wiring.reading import sound_reader
 
     settings = settings_here()
     with open_platform(settings, reader=sound_reader(settings)) as platform:
-        files = platform.soundness.files
-        if files:
-            are = "is 1 faulty file" if len(files) == 1 else f"are {len(files)} faulty files"
-            say(f"there {are}, of which is shown what was sound last: {', '.join(files)}; data-platform contracts lint")
+        if platform.soundness.files:
+            tell_soundness(platform)
         yield platform
+
+
+def tell_soundness(platform: Platform) -> None:
+    """Says which files are faulty, or that none is."""
+    from data_platform.cli.output import say
+
+    files = platform.soundness.files
+    are = "is 1 faulty file" if len(files) == 1 else f"are {len(files)} faulty files"
+    rest = f", of which is shown what was sound last: {', '.join(files)}; data-platform contracts lint"
+    say(f"there {are}{rest}" if files else "there are no faulty files any more")
 
 
 def _absolute(folder: Path, name: str, value: str) -> str:

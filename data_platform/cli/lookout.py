@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 
+from data_platform.cli.environment import tell_soundness
 from data_platform.governance.error_text import told
-from data_platform.incidents.watch import EVERY_SECONDS, Courier, Tick, Watchman
+from data_platform.incidents.watch import EVERY_SECONDS, Dispatcher, Tick, Watchman
 from data_platform.metastore.component_beats import QUEUE
 from data_platform.observability.logs.logger import get_logger
 from data_platform.orchestration.storage import has_storage
@@ -20,28 +20,33 @@ from data_platform.wiring.platform import Platform
 _log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
 class Lookout:
-    """Watches over a platform while its files change. What fails before the watch does not keep it from its turn.
+    """Watches over a platform while its files change. What fails before the watch does not keep it from its turn."""
 
-    Attributes:
-        sends: whether a turn also sends what is queued; otherwise a `Courier` beside it does.
-    """
-
-    platform: Platform
-    sends: bool = True
+    def __init__(self, platform: Platform, *, sends: bool = True) -> None:
+        """`sends`: whether a turn also sends what is queued; otherwise a `Dispatcher` beside it does."""
+        self._platform = platform
+        self._sends = sends
+        self._faulty = platform.soundness.files  # as somebody was told
 
     def tick(self, *, every_seconds: float = EVERY_SECONDS, is_urgent: bool = True) -> Tick:
         """One turn; arguments as `Watch.tick` has them."""
         try:
-            self.platform.refresh()
+            self._look()
         except Exception as error:  # noqa: BLE001 - what was known before is watched on
             _log.warning("the project could not be read again", error=told(error))
         try:
-            look_into_queue(self.platform, every_seconds=every_seconds)
+            look_into_queue(self._platform, every_seconds=every_seconds)
         except Exception as error:  # noqa: BLE001 - whoever looks into the queue beats: silence of that is a symptom
             _log.warning("the queue of runs could not be looked into", error=told(error))
-        return self.platform.watch.tick(every_seconds=every_seconds, is_urgent=is_urgent, sends=self.sends)
+        return self._platform.watch.tick(every_seconds=every_seconds, is_urgent=is_urgent, sends=self._sends)
+
+    def _look(self) -> None:
+        self._platform.refresh()
+        faulty = self._platform.soundness.files
+        if faulty != self._faulty:
+            tell_soundness(self._platform)
+            self._faulty = faulty
 
 
 @contextmanager
@@ -54,7 +59,7 @@ def looking_out(platform: Platform, *, every_seconds: float = EVERY_SECONDS) -> 
     platform.watch  # noqa: B018 - made before there are threads: what cannot be used they would log, and watch nothing
     with (
         Watchman(Lookout(platform, sends=False), every_seconds=every_seconds),
-        Courier(lambda: platform.watch),
+        Dispatcher(lambda: platform.watch),
         HourlyPublishing(lambda: platform.own_publishing),
     ):
         yield

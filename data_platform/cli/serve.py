@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-
 from data_platform.cli.environment import watching_here
 from data_platform.cli.lineage import send_a_little
 from data_platform.cli.lookout import looking_out
@@ -11,13 +9,13 @@ from data_platform.cli.output import say
 from data_platform.observability.prometheus.metrics import Metrics
 from data_platform.serving.app import platform_app
 from data_platform.serving.server import serve
+from data_platform.termination import held_back
 from data_platform.wiring.platform import Platform
 
 
 def serve_platform(port: int) -> int:
     """Serves until Ctrl-C or SIGTERM, then answers what has begun and ends."""
-    ends = (signal.SIGTERM, signal.SIGINT)
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # threads inherit it, so that only the wait below sees a signal
+    told_to_end = held_back()
     with watching_here() as platform, looking_out(platform):
         send_a_little(platform)
         _read_ahead(platform)
@@ -25,7 +23,7 @@ def serve_platform(port: int) -> int:
         say(f"console  http://127.0.0.1:{server.port}/")
         say(f"API      http://127.0.0.1:{server.port}/api/v1/openapi.json")
         say("Ctrl-C ends it")
-        signal.sigwait(ends)
+        told_to_end()
         server.stop()
     return 0
 

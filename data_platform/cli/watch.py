@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-
 from data_platform.cli.environment import platform_here, watching_here
 from data_platform.cli.incident import acting
 from data_platform.cli.lookout import Lookout, looking_out
@@ -12,6 +10,7 @@ from data_platform.cli.times import length
 from data_platform.incidents.watch import Tick
 from data_platform.metastore.component_beats import WATCH
 from data_platform.metastore.incident_tables import BreakerState
+from data_platform.termination import held_back
 from data_platform.transforms.own_publishing import publish_if_due
 from data_platform.wiring.platform import Platform
 
@@ -27,11 +26,10 @@ def watch(*, is_once: bool, every: float, is_expecting: bool, as_json: bool) -> 
             code = _tell(tick, as_json=as_json)
             publish_if_due(platform.own_publishing)
         return code
-    ends = (signal.SIGTERM, signal.SIGINT)
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # threads inherit it, so that only the wait below sees a signal
+    told_to_end = held_back()
     with watching_here() as platform, looking_out(platform, every_seconds=every):
         say(f"watching every {every:g} s; Ctrl-C ends it")
-        signal.sigwait(ends)
+        told_to_end()
     return 0
 
 

@@ -91,7 +91,7 @@ class Watch:
         Args:
             every_seconds: how soon the next turn is expected; the watch counts as silent after four of them.
             is_urgent: also where another process had its turn a moment ago.
-            sends: whether it sends what is queued as well, for some seconds; otherwise a `Courier` does.
+            sends: whether it sends what is queued as well, for some seconds; otherwise a `Dispatcher` does.
         """
         turn = self._turn(every_seconds, is_urgent)
         if turn.is_skipped or not sends:
@@ -200,7 +200,7 @@ class Watchman(Rounds):
         )
 
 
-class Courier(Rounds):
+class Dispatcher(Rounds):
     """Sends what the watch queued while a block lasts, beside the watch: however slow a channel is, no turn waits."""
 
     ends_within_seconds = EVERY_SECONDS

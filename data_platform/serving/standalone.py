@@ -7,7 +7,6 @@ Prints its port, and ends in order on SIGTERM.
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,18 +17,18 @@ from data_platform.contracts.domain_files import ConnectorEntry
 from data_platform.contracts.model import DatasetName
 from data_platform.serving.collector import collector_app
 from data_platform.serving.server import serve
+from data_platform.termination import held_back
 
 
 def main(arguments: Sequence[str]) -> None:
     """Serves until the process is told to end."""
     spool, options, *port = arguments
     source = open_push_source(standalone_entry(json.loads(options)), Place(source=Path(), spool=Path(spool)))
-    ends = (signal.SIGTERM, signal.SIGINT)
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # threads inherit it, so that only the wait below sees a signal
+    told_to_end = held_back()
     server = serve(collector_app([source]), port=int(port[0]) if port else 0)
     sys.stdout.write(f"{server.port}\n")
     sys.stdout.flush()
-    signal.sigwait(ends)
+    told_to_end()
     server.stop()
     source.spool.close()
 

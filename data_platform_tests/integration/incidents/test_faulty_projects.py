@@ -299,3 +299,20 @@ def test_routes_that_cannot_be_used_are_told_at_once_and_nobody_seems_to_watch(k
     (kit.folder / "routes.yaml").write_text("channels: [h]\n")
     with pytest.raises(ConfigurationError, match="the routes cannot be used"), looking_out(start()):
         pass
+
+
+def test_a_watch_says_once_in_its_terminal_that_a_file_got_a_fault_and_that_it_was_mended(
+    kit: Kit, start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lookout = Lookout(start())
+    said = []
+    text = contract_of(kit, "curated/orders").read_text()
+    for change in (lambda: None, lambda: spoiled(kit, "curated/orders"), lambda: None,
+                   lambda: contract_of(kit, "curated/orders").write_text(text)):  # fmt: skip
+        change()
+        lookout.tick()
+        said.append(capsys.readouterr().err)
+    assert said[0] == said[2] == ""
+    assert "there is 1 faulty file, of which is shown what was sound last: " in said[1]
+    assert "orders.odcs.yaml; data-platform contracts lint" in said[1]
+    assert said[3] == "there are no faulty files any more\n"

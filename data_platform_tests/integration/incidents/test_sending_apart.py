@@ -14,7 +14,7 @@ from data_platform.clock import ManualClock
 from data_platform.incidents import delivery
 from data_platform.incidents.channels.protocol import Message
 from data_platform.incidents.channels.recording import Recording
-from data_platform.incidents.watch import Courier, Tick, Watch, Watchman
+from data_platform.incidents.watch import Dispatcher, Tick, Watch, Watchman
 from data_platform.metastore.engine import Metastore
 from data_platform_tests.integration.incidents.test_delivery import deliverer, queue
 from data_platform_tests.integration.incidents.test_watch import breach, watch_of
@@ -40,7 +40,7 @@ class Slow:
 
 @dataclass
 class Apart:
-    """A watch that leaves sending to a courier."""
+    """A watch that leaves sending to a dispatcher."""
 
     watch: Watch
 
@@ -59,12 +59,12 @@ def test_turns_go_on_while_a_channel_does_not_answer(metastore: Metastore, hook:
     breach(metastore)
     watch = watch_of(metastore, ManualClock(NOON), hook, stages={"told": turned})
     watch.deliverer.senders["h"] = slow
-    with Watchman(Apart(watch), every_seconds=0.05), Courier(lambda: watch, every_seconds=0.05):
+    with Watchman(Apart(watch), every_seconds=0.05), Dispatcher(lambda: watch, every_seconds=0.05):
         is_turning = enough.wait(20)
         slow.let_go.set()
     assert is_turning
     assert len(slow.taken) == 1
-    assert hook.calls >= 1  # the dead man's switch, from the courier's rounds
+    assert hook.calls >= 1  # the dead man's switch, from the dispatcher's rounds
 
 
 def test_the_lease_is_given_back_before_anything_is_sent(metastore: Metastore, hook: Received) -> None:
