@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from data_platform.cli.environment import platform_here
-from data_platform.cli.output import print_json, print_table, say
+from data_platform.cli.output import counted, print_json, print_table, say
 from data_platform.cli.times import moment, typed_span
 from data_platform.errors import ConfigurationError
 from data_platform.incidents.dossier import dossier
@@ -74,14 +74,17 @@ def show(*, incident_id: str, as_json: bool) -> int:
     radius = incident.detail.get("blast_radius", {})
     if incident.detail.get("ended"):
         say(str(incident.detail["ended"]))
-    say(f"hits {radius.get('count', 0)} datasets of {', '.join(radius.get('owners', ())) or 'nobody'}")
+    owners = ", ".join(radius.get("owners", ())) or "nobody"
+    beyond = f"; with those outside the project: data-platform catalog impact {incident.dataset}"
+    say(f"hits {counted(radius.get('count', 0), 'dataset')} of {owners}{beyond if incident.dataset else ''}")
     rows = [
         (s.alert, s.subject, _said(s.first_seen), _said(s.cleared_at), _worded(s.evidence))
         for s in told["symptoms"][:50]
     ]
     print_table("\nsymptoms", ("alert", "of", "since", "until", "evidence"), rows)
     changes = [
-        (c.get("what"), c.get("from", ""), c.get("to", ""), _said(c.get("at"))) for c in incident.detail["changes"]
+        (c.get("what"), c.get("from", ""), c.get("to", ""), moment(datetime.fromisoformat(c["at"])))
+        for c in incident.detail["changes"]
     ]
     if changes:
         print_table("\nlast changes before", ("what", "from", "to", "at"), changes)

@@ -19,9 +19,11 @@ from data_platform.contracts.domain_files import ConnectorEntry, Domain
 from data_platform.contracts.domains import PLATFORM_DOMAIN, Project
 from data_platform.contracts.model import Contract
 from data_platform.contracts.tiers import is_critical
+from data_platform.observability import words
 from data_platform.observability.objectives.durations import Duration
 from data_platform.observability.objectives.model import Objective
 from data_platform.observability.objectives.windows import Window
+from data_platform.observability.slis.freshness import bound
 
 DAY, WEEK, MONTH = Window(Duration(1, "d")), Window(Duration(7, "d")), Window(Duration(30, "d"))
 
@@ -69,15 +71,16 @@ def derived(project: Project) -> Iterator[Objective]:
 def _of_contract(contract: Contract) -> Iterator[Objective]:
     """What one contract promises."""
     promised, critical = contract.service_level, is_critical(contract.tier)
-    if promised.latency is not None:
+    oldest = bound(contract)
+    if oldest is not None:
         stated = promised.availability_percent
         target = float(stated) / 100 if stated is not None else (0.995 if critical else 0.99)
-        title = f"{contract.name} is at most {_spoken(promised.latency)} behind"
+        title = f"{contract.name} is at most {words.duration(oldest)} old"
         promise = _Promise(sli="freshness", target=min(target, 0.99999), window=MONTH, title=title)
         yield _of(contract, promise)
     if promised.frequency is not None and promised.frequency > timedelta(0):
         target = feasible(0.999, MONTH, promised.frequency)
-        title = f"{contract.name} is published every {_spoken(promised.frequency)}"
+        title = f"{contract.name} is published every {words.duration(promised.frequency)}"
         yield _of(contract, _Promise(sli="pipeline_success", target=target, window=MONTH, title=title))
 
 
@@ -137,11 +140,3 @@ def _wide(promise: _Promise, subject: str, *, domain: str, owner: str) -> Object
         title=promise.title,
         origin="defaults of the platform",
     )
-
-
-def _spoken(span: timedelta) -> str:
-    seconds = int(span.total_seconds())
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds % size == 0 and seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"

@@ -53,6 +53,14 @@ def test_contracts_and_connectors_promise_without_a_further_file(shop: Kit) -> N
     }
 
 
+def test_a_title_says_the_age_that_is_measured_against_a_period_and_what_its_data_may_take(shop: Kit) -> None:
+    said = {one.sli: one.title for one in shop.platform.objectives.all if one.subject == SALES}
+    assert said == {
+        "freshness": "served.shop.sales is at most 1 d 8 h old",
+        "pipeline_success": "served.shop.sales is published every 1 d",
+    }
+
+
 def test_availability_is_how_much_of_the_time_the_latency_is_kept(shop: Kit) -> None:
     promise(shop, "served/sales", [LATENCY, {"property": "availability", "value": "99.9", "unit": "%"}])
     (fresh,) = [one for one in shop.platform.objectives.all if one.sli == "freshness"]
