@@ -29,8 +29,11 @@ def list_runbooks(*, as_json: bool) -> int:
 
 def show(*, name: str, domain: str | None) -> int:
     """Prints a runbook."""
-    with watching_here() as platform:
-        click.echo(runbook.read(name, _folder(platform, domain)), nl=False)
+    folder = None
+    if domain is not None:
+        with watching_here() as platform:
+            folder = _folder(platform, domain)
+    click.echo(runbook.read(name, folder), nl=False)
     return 0
 
 

@@ -53,9 +53,10 @@ function heat(of, spec) {
   const option = frame(of, { ...spec, series: [], marks: [] });
   const cells = spec.series.flatMap(({ values }, row) => values.map((value, column) => [column, row, value ?? "-"]));
   const found = cells.map(([, , value]) => value).filter((value) => value !== "-");
+  option.grid = { ...option.grid, left: 18, right: 30 };
   option.tooltip = { ...option.tooltip, trigger: "item" };
   option.xAxis = { ...option.xAxis, type: "category", data: spec.x };
-  option.yAxis = { ...option.yAxis, type: "category", data: spec.series.map(({ name }) => name), axisLabel: { ...option.xAxis.axisLabel, formatter: (name) => (name.length > 20 ? `…${name.slice(-19)}` : name) }, inverse: true };
+  option.yAxis = { ...option.yAxis, type: "category", data: spec.series.map(({ name }) => name), axisLabel: { ...option.xAxis.axisLabel, formatter: (name) => name.replace(/\.(?=[^.]*$)/, ".\n"), lineHeight: 11 }, inverse: true };
   option.visualMap = { show: false, min: Math.min(0, ...found), max: Math.min(Math.max(2, ...found), 3), inRange: { color: [of["accent-soft"], of.accent] } };
   const label = { show: true, fontSize: 9, color: of.text, textBorderColor: of.surface, textBorderWidth: 2, formatter: ({ value }) => (value[2] === "-" ? "" : value[2].toFixed(1)) };
   option.series = [{ type: "heatmap", data: cells, label, labelLayout: { hideOverlap: true }, itemStyle: { borderColor: of.surface, borderWidth: 2 }, emphasis: { itemStyle: { borderColor: of.text } } }];
