@@ -103,7 +103,7 @@ def _load(
 
 
 def _ask(metastore: Metastore, estate: Sequence[MadeDataset], questions: int) -> tuple[Timing, ...]:
-    chance = random.Random(9)  # noqa: S311  not a secret
+    chance = random.Random(9)
     store = metastore.catalog
     search, walks, entries = Search(store=store), Walks(store=store), Entries(metastore=metastore)
 

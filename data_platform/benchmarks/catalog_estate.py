@@ -83,7 +83,7 @@ class MadeDataset:
 
 def generate(size: EstateSize, *, seed: int = 7) -> list[MadeDataset]:
     """The datasets, those of a layer after those that they are made from."""
-    chance = random.Random(seed)  # noqa: S311  not a secret
+    chance = random.Random(seed)
     width = max(1, size.columns // size.datasets)
     by_domain: dict[tuple[str, str], list[int]] = {}
     estate: list[MadeDataset] = []
@@ -106,7 +106,7 @@ def generate(size: EstateSize, *, seed: int = 7) -> list[MadeDataset]:
 
 def events_of(estate: Sequence[MadeDataset], size: EstateSize, *, seed: int = 8) -> Iterator[str]:
     """A dataset event and a run for each dataset, then `size.events` of runs over random ones."""
-    chance = random.Random(seed)  # noqa: S311  not a secret
+    chance = random.Random(seed)
     for number, one in enumerate(estate):
         at = f"2026-01-01T00:{number // 60 % 60:02}:{number % 60:02}Z"
         yield json.dumps(

@@ -103,7 +103,7 @@ def _measure(spool: Path, shape: LoadShape, seconds: float) -> PushMeasurement:
 def _collector(spool: Path, environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], int]]:
     options = {"token": {"env": "BENCH_TOKEN"}, "quota_bytes": 16 << 30}
     command = [sys.executable, "-m", "data_platform.serving.standalone", str(spool), json.dumps(options)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             port = process.stdout.readline()
@@ -117,7 +117,7 @@ def _collector(spool: Path, environment: dict[str, str]) -> Iterator[tuple[subpr
 def _send(port: int, shape: LoadShape, seconds: float, environment: dict[str, str]) -> dict[str, float]:
     words = (port, shape.events, shape.connections, seconds, shape.rate)
     command = [sys.executable, "-m", "data_platform.benchmarks.http_load", *map(str, words)]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False)  # noqa: S603
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False)
     if done.returncode != 0:
         raise FatalError(f"the sender ended with {done.returncode}")
     figures: dict[str, float] = json.loads(done.stdout)

@@ -101,7 +101,7 @@ def _write_domain(folder: Path, address: str) -> Path:
 @contextmanager
 def _broker(records: int) -> Iterator[str]:
     command = [sys.executable, "-m", "data_platform.benchmarks.kafka_topic", str(records)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             address = process.stdout.readline().strip()
@@ -114,7 +114,7 @@ def _broker(records: int) -> Iterator[str]:
 
 def _output(module: str, *words: str, environment: dict[str, str] | None = None) -> str:
     command = [sys.executable, "-m", module, *words]
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         command, env={**os.environ, **(environment or {})}, stdout=subprocess.PIPE, text=True, check=False
     )
     if done.returncode != 0:

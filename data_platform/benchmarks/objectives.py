@@ -118,7 +118,7 @@ def _objective(sli: str, subject: str, domain: str) -> Objective:
 
 
 def _fill(metastore: Metastore, objectives: tuple[Objective, ...], days: int, report: Callable[[str], None]) -> int:
-    chance = random.Random(7)  # noqa: S311  not a secret
+    chance = random.Random(7)
     made, total = _samples(objectives, days, chance), 0
     while chunk := list(islice(made, _CHUNK)):
         metastore.operations.objective_samples.add(chunk)

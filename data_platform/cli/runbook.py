@@ -9,6 +9,8 @@ import click
 from data_platform.cli.environment import platform_here, watching_here
 from data_platform.cli.incident import acting
 from data_platform.cli.output import print_json, print_table, say
+from data_platform.contracts.places import nearest
+from data_platform.errors import ConfigurationError
 from data_platform.incidents import runbook
 from data_platform.incidents.playbook import playbooks, read_playbook
 from data_platform.metastore.automatic_acts import ActEntry
@@ -32,6 +34,9 @@ def show(*, name: str, domain: str | None) -> int:
     folder = None
     if domain is not None:
         with watching_here() as platform:
+            known = [one.name for one in platform.project.domains]
+            if domain not in known:
+                raise ConfigurationError(f"there is no domain {domain!r}; {nearest(domain, known)}")
             folder = _folder(platform, domain)
     click.echo(runbook.read(name, folder), nl=False)
     return 0

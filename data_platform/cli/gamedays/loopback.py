@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, TypeVar
@@ -10,14 +11,14 @@ from typing import Any, TypeVar
 _ServerT = TypeVar("_ServerT", bound="Loopback")
 
 
-class QuietHandler(BaseHTTPRequestHandler):
+class QuietHandler(BaseHTTPRequestHandler, ABC):
     """Answers without a word: the record of the game day says what came."""
 
     protocol_version = "HTTP/1.1"
 
+    @abstractmethod
     def take(self) -> None:
         """Answers one request of any method."""
-        raise NotImplementedError
 
     def do_GET(self) -> None:
         """What http.server calls."""

@@ -50,7 +50,7 @@ class Sources:
         line = json.dumps({"id": f"c{self._sent['clicks']}", "at": self.scene.clock.now().isoformat()})
         headers = {"authorization": "Bearer gameday", "content-type": "application/x-ndjson"}
         request = urllib.request.Request(self.url, data=f"{line}\n".encode(), headers=headers)  # noqa: S310  loopback
-        with urllib.request.urlopen(request, timeout=10):  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10):  # noqa: S310  loopback
             pass
 
     def deliver_stock(self) -> None:
@@ -135,7 +135,7 @@ def write_sources(scene: Scene) -> Iterator[Sources]:
             ingester=platform.ingester,
             entries=[entry],
             run=platform.run(job="gameday"),
-            on_batches=lambda entry, batches: None,  # noqa: ARG005
+            on_batches=lambda _entry, _batches: None,
             upkeep=platform.upkeep,
         )
         collector.start()

@@ -89,6 +89,9 @@ def test_a_suppression_is_refused_without_a_near_end_and_a_scope(
 def test_a_runbook_is_shown_and_its_looks_are_taken(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["runbook", "show", "connector-lost"]) == 0
     assert "## Mitigate" in capsys.readouterr().out
+    assert run(["runbook", "show", "connector-lost", "--domain", "commerce"]) == 0
+    assert run(["runbook", "show", "connector-lost", "--domain", "comerce"]) == 2
+    assert "there is no domain 'comerce'; write 'commerce'" in capsys.readouterr().err
     assert run(["runbook", "run", "breaker_open", "--dry-run"]) == 0
     assert run(["runbook", "run", "breaker_open", "--as", "kim"]) == 0
     listed = told_list(capsys)
